@@ -1,13 +1,19 @@
 """Strictness for every test: two CPU devices, no silent rank promotion, fixed places for the shared data."""
 
+import datetime
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("MPLBACKEND", "agg")
 
 import jax
 import pytest
+
+if TYPE_CHECKING:
+    from lstsr_jax.config import Config
+    from lstsr_jax.data import PreparedDataset
 
 jax.config.update("jax_num_cpu_devices", 2)
 jax.config.update("jax_numpy_rank_promotion", "raise")
@@ -29,3 +35,45 @@ def reference() -> Path:
     if not (_SHARED / "reference").is_dir():
         pytest.skip("../shared/reference is not here: it comes with the development machines, not with the clone")
     return _SHARED / "reference"
+
+
+@pytest.fixture(scope="session")
+def granules(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Six small simulated granules (HDF4-EOS, 128x128, few clouds), one in each of six 16-day periods in a row."""
+    from lstsr_jax.geo import simulate_granule, write_granule
+
+    directory = tmp_path_factory.mktemp("granules")
+    for period in range(6):
+        date = datetime.date(2020, 4, 1) + datetime.timedelta(days=16 * period)
+        write_granule(simulate_granule(period, date=date, size=128, cloud_fraction=0.1), directory, format="hdf4")
+    return directory
+
+
+@pytest.fixture(scope="session")
+def small_config(granules: Path, tmp_path_factory: pytest.TempPathFactory) -> "Config":
+    """A run of seconds: 32x32 patches of those granules, a Multi-residual U-Net of width 4, two epochs."""
+    from lstsr_jax.config import Config, DataConfig, ModelConfig, TrainConfig
+
+    data_dir = str(tmp_path_factory.mktemp("tfds"))
+    return Config(
+        "quickstart",
+        DataConfig(granules=str(granules), patch_size=32, stride=32, data_dir=data_dir),
+        ModelConfig(width=4),
+        TrainConfig(epochs=2, batch_size=8, learning_rate=1e-3, augment="dihedral"),
+    )
+
+
+@pytest.fixture(scope="session")
+def dataset(small_config: "Config") -> "PreparedDataset":
+    """The prepared dataset of ``small_config``."""
+    from data_builders import prepare
+
+    return prepare(small_config.data)
+
+
+@pytest.fixture(scope="session")
+def trained(small_config: "Config", dataset: "PreparedDataset", tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The workdir of a finished run of ``small_config``."""
+    from lstsr_jax.training import train
+
+    return train(small_config, dataset, tmp_path_factory.mktemp("runs") / "trained")

@@ -1,0 +1,1 @@
+"""The MODIS LST dataset, in TFDS's folder form."""

@@ -1,0 +1,109 @@
+"""TFDS builder: MODIS LST at 1 km, cut into patches with their provenance. It declares; ``lstsr_jax.geo`` decodes."""
+
+import dataclasses
+import datetime
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import tensorflow_datasets as tfds
+
+from data_builders.modis_lst.index import CutRule, Layer, PatchIndex, index_granules
+from data_builders.modis_lst.simulated import write_simulated_granules
+from lstsr_jax.geo import read_lst
+
+
+@dataclasses.dataclass(eq=False, kw_only=True)
+class ModisLstConfig(tfds.core.BuilderConfig):
+    """One way to build the dataset.
+
+    Attributes:
+        granules: directory of granules; None: TFDS's manual directory.
+        simulated: build from simulated granules instead.
+        rule: how scenes are cut and split.
+    """
+
+    granules: Path | None = None
+    simulated: bool = False
+    rule: CutRule = dataclasses.field(default_factory=CutRule)
+
+
+class Builder(tfds.core.GeneratorBasedBuilder):
+    """High-resolution (1 km) LST patches of MOD11A1 and MYD11A1, day and night."""
+
+    name = "modis_lst"
+    VERSION = tfds.core.Version("1.0.0")
+    RELEASE_NOTES: ClassVar = {"1.0.0": "First release."}
+    MANUAL_DOWNLOAD_INSTRUCTIONS = (
+        "Config 'granules': put MOD11A1 or MYD11A1 granules (.hdf, <granule>_LST_Day_1km.tif) in the manual directory."
+    )
+    BUILDER_CONFIGS: ClassVar = [
+        ModisLstConfig(name="simulated", simulated=True, description="Simulated granules of tile h18v04."),
+        ModisLstConfig(name="granules", description="Granules in the manual directory."),
+    ]
+
+    _index: PatchIndex | None = None
+
+    def _info(self) -> tfds.core.DatasetInfo:
+        side = self.builder_config.rule.patch_size
+        return self.dataset_info_from_configs(
+            features=tfds.features.FeaturesDict(
+                {
+                    "lst": tfds.features.Tensor(shape=(side, side, 1), dtype=np.float32, doc="LST in K, NaN: none"),
+                    "granule": tfds.features.Text(doc="granule id"),
+                    "date": tfds.features.Text(doc="acquisition date, YYYY-MM-DD"),
+                    "tile": tfds.features.Text(doc="tile of the MODIS sinusoidal grid, hHHvVV"),
+                    "overpass": tfds.features.Text(doc="day or night"),
+                    "row": tfds.features.Scalar(np.int32, doc="first row of the patch in the tile"),
+                    "col": tfds.features.Scalar(np.int32, doc="first column of the patch in the tile"),
+                }
+            ),
+            metadata=tfds.core.MetadataDict(),
+            homepage="https://lpdaac.usgs.gov/products/mod11a1v061/",
+            disable_shuffling=False,
+        )
+
+    def index(self, manual_dir: Path | None = None) -> PatchIndex:
+        """Find the patches, once; simulated granules are written beside the prepared dataset first.
+
+        Raises:
+            InputError: if there is nothing to build.
+        """
+        if self._index is None:
+            config = self.builder_config
+            if config.simulated:
+                directory = write_simulated_granules(Path(self._data_dir_root) / "simulated_granules")
+            else:
+                directory = Path(config.granules or manual_dir or "")
+            self._index = index_granules(directory, config.rule)
+        return self._index
+
+    def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Iterator[tuple[str, Any]]]:
+        config = self.builder_config
+        needs_manual = not config.simulated and config.granules is None
+        index = self.index(Path(dl_manager.manual_dir) if needs_manual else None)
+        self.info.metadata.update(index.summary, built=datetime.datetime.now(datetime.UTC).isoformat("T", "seconds"))
+        return {split: self._generate_examples(index.layers, split) for split in index.summary["patches"]}
+
+    def _generate_examples(self, layers: tuple[Layer, ...], split: str) -> Iterator[tuple[str, dict[str, Any]]]:
+        rule = self.builder_config.rule
+        for layer in layers:
+            corners = [(row, col) for row, col, its_split in layer.patches if its_split == split]
+            if not corners:
+                continue
+            scene = read_lst(layer.path, layer.overpass, rule.policy)
+            for row, col in corners:
+                patch = scene.lst[row : row + rule.patch_size, col : col + rule.patch_size]
+                yield (
+                    f"{scene.granule}_{scene.overpass}_{row:04d}_{col:04d}",
+                    {
+                        "lst": patch[..., None],
+                        "granule": scene.granule,
+                        "date": scene.date.isoformat(),
+                        "tile": scene.tile,
+                        "overpass": scene.overpass,
+                        "row": row,
+                        "col": col,
+                    },
+                )

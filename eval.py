@@ -1,0 +1,27 @@
+"""Evaluate checkpoints: ``python eval.py --checkpoint C [--granules DIR] [--split test|all]``; see ``--help``."""
+
+from data_builders import prepare
+from lstsr_jax.cli import door, eval_arguments
+from lstsr_jax.evaluation import evaluate, protocol
+from lstsr_jax.predictor import load_predictor
+from lstsr_jax.storage import trained_on
+
+
+def main() -> None:
+    """Prepare the dataset, score every method, and print the table."""
+    arguments = eval_arguments()
+    predictors = [load_predictor(path) for path in arguments.checkpoint]
+    dataset = prepare(arguments.data_config(trained_on(arguments.checkpoint)))
+    table = evaluate(
+        predictors,
+        dataset,
+        arguments.report_dir,
+        classical=arguments.method_names,
+        protocol=protocol(arguments.protocol),
+        split=arguments.split,
+    )
+    print(f"{table}\n\nreport: {arguments.report_dir}")
+
+
+if __name__ == "__main__":
+    door(main)

@@ -1,0 +1,74 @@
+"""MODIS land surface temperature super-resolution in JAX.
+
+Array contract: channels-last ``(..., H, W, C)``, LST in kelvin, float32; NaN means no observation. Names are loaded on
+first use, so that ``import lstsr_jax.geo`` does not import JAX.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lstsr_jax.config import Config, DataConfig, ModelConfig, TrainConfig
+    from lstsr_jax.energy import conserve_energy
+    from lstsr_jax.gaps import fill_gaps
+    from lstsr_jax.metrics import psnr, rmse, ssim
+    from lstsr_jax.models import create_model
+    from lstsr_jax.models.mrunet import MRUNet
+    from lstsr_jax.pooling import l4_pool
+    from lstsr_jax.predictor import Predictor, load_predictor, save_predictor
+    from lstsr_jax.resize import upsample
+
+__version__ = "0.1.0"
+
+_HOME = {
+    # fields
+    "l4_pool": "pooling",
+    "upsample": "resize",
+    "conserve_energy": "energy",
+    "fill_gaps": "gaps",
+    # scores
+    "rmse": "metrics",
+    "psnr": "metrics",
+    "ssim": "metrics",
+    # networks
+    "MRUNet": "models.mrunet",
+    "create_model": "models",
+    # prediction
+    "Predictor": "predictor",
+    "load_predictor": "predictor",
+    "save_predictor": "predictor",
+    # configuration
+    "Config": "config",
+    "DataConfig": "config",
+    "ModelConfig": "config",
+    "TrainConfig": "config",
+}
+
+__all__ = [
+    "Config",
+    "DataConfig",
+    "MRUNet",
+    "ModelConfig",
+    "Predictor",
+    "TrainConfig",
+    "conserve_energy",
+    "create_model",
+    "fill_gaps",
+    "l4_pool",
+    "load_predictor",
+    "psnr",
+    "rmse",
+    "save_predictor",
+    "ssim",
+    "upsample",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        return getattr(importlib.import_module(f"lstsr_jax.{_HOME[name]}"), name)
+    raise AttributeError(f"module 'lstsr_jax' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOME])

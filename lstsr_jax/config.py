@@ -1,0 +1,198 @@
+"""Configuration: frozen dataclasses, the presets, and their JSON form.
+
+A configuration is stored inside every checkpoint, so that weights describe themselves.
+"""
+
+import dataclasses
+import json
+from typing import Annotated, Any, Literal
+
+import tyro
+
+from lstsr_jax.errors import InputError
+
+Upsampling = Literal["bicubic", "bilinear"]
+SplitBy = Literal["date", "place", "random", "year"]
+
+
+@dataclasses.dataclass(frozen=True)
+class DataConfig:
+    """Which patches: where they come from and how they are cut and split."""
+
+    granules: Annotated[str | None, tyro.conf.arg(prefix_name=False)] = None
+    """Directory of MOD11A1/MYD11A1 granules (HDF4 or GeoTIFF); simulated granules if left out."""
+    split_by: SplitBy = "date"
+    """date: whole 16-day periods; place: no grid cell in two splits; random: patches (the paper); year: 2017-2020
+    train, 2011-2013 held out."""
+    patch_size: int = 64
+    """Side of a high-resolution patch in 1 km pixels."""
+    stride: int = 64
+    """Step between patches in pixels; smaller than the patch size means overlapping patches."""
+    min_valid_fraction: float = 1.0
+    """Smallest share of observed pixels in a patch; 1 keeps cloud-free patches only (the paper)."""
+    max_lst_error_k: Literal[1, 2, 3] | None = 3
+    """Pixels whose QC layer states a larger LST error are left out; None keeps all that were produced."""
+    data_dir: str | None = None
+    """Where prepared datasets are kept; default as TFDS: $TFDS_DATA_DIR or ~/tensorflow_datasets."""
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelConfig:
+    """Which network, and the path from coarse to fine LST around it."""
+
+    name: Literal["mrunet", "vdsr", "dmcn"] = "mrunet"
+    """Network architecture."""
+    width: int = 64
+    """Channels of the first level."""
+    bridge_blocks: int = 1
+    """Residual blocks in the bridge of the Multi-residual U-Net."""
+    depth: int = 20
+    """Convolutions of VDSR."""
+    factor: int = 4
+    """Fine resolution = coarse x factor."""
+    upsampling: Upsampling = "bicubic"
+    """How the coarse field becomes the network's input (ILR)."""
+    normalization: Literal["anomaly", "train_max"] = "anomaly"
+    """anomaly: subtract each patch's mean, divide by anomaly-scale-k; train_max: divide by the training maximum."""
+    anomaly_scale_k: float = 3.0
+    """Scale of the anomaly normalisation in kelvin."""
+    conserve_energy: bool = False
+    """Correct the output so that norm-L4 pooling gives back the coarse input; trained through."""
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainConfig:
+    """How the network is trained."""
+
+    epochs: int = 300
+    """Passes over the training patches."""
+    batch_size: int = 32
+    """Patches per step, over all devices."""
+    learning_rate: float = 1e-4
+    """Learning rate of Adam at the start (schedule step) or at its peak (schedule cosine)."""
+    schedule: Literal["step", "cosine"] = "step"
+    """step: times decay-factor from decay-epoch on; cosine: linear warm-up, then cosine to zero."""
+    decay_epoch: int = 50
+    """Epoch at which the step schedule falls."""
+    decay_factor: float = 0.01
+    """What the step schedule multiplies the learning rate by."""
+    warmup_epochs: float = 1.0
+    """Length of the cosine schedule's warm-up."""
+    augment: Literal["none", "flip", "dihedral"] = "flip"
+    """flip: left-right flips (the paper's code); dihedral: the 8 flips and rotations."""
+    seed: int = 0
+    """Seed of initial weights, shuffling and augmentation."""
+    checkpoint_every: int = 1
+    """Epochs between checkpoints."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """Everything that decides a training run."""
+
+    preset: str = "recommended"
+    data: DataConfig = dataclasses.field(default_factory=DataConfig)
+    model: ModelConfig = dataclasses.field(default_factory=ModelConfig)
+    train: TrainConfig = dataclasses.field(default_factory=TrainConfig)
+
+
+def _quickstart() -> Config:
+    """Minutes on a 2-core CPU: simulated granules and a small Multi-residual U-Net."""
+    return Config(
+        "quickstart",
+        model=ModelConfig(width=8, conserve_energy=True),
+        train=TrainConfig(
+            epochs=8, batch_size=16, learning_rate=2e-3, schedule="cosine", warmup_epochs=0.5, augment="dihedral"
+        ),
+    )
+
+
+def _paper() -> Config:
+    """What the paper's text says (section IV): 300 epochs, batch 32, 1e-4 for 50 epochs then 1e-6, bicubic ILR."""
+    return Config(
+        "paper", data=DataConfig(split_by="random"), model=ModelConfig(normalization="train_max"), train=TrainConfig()
+    )
+
+
+def _authors_code() -> Config:
+    """What the authors' published code does: learning rate 1e-3 throughout, batch 24, bilinear ILR."""
+    return Config(
+        "authors-code",
+        data=DataConfig(split_by="random"),
+        model=ModelConfig(normalization="train_max", upsampling="bilinear"),
+        train=TrainConfig(batch_size=24, learning_rate=1e-3, decay_factor=1.0),
+    )
+
+
+def _recommended() -> Config:
+    """Ours: anomaly normalisation, energy conserved, cosine schedule, the eight flips and rotations."""
+    return Config(
+        "recommended",
+        model=ModelConfig(conserve_energy=True),
+        train=TrainConfig(epochs=40, batch_size=16, learning_rate=1e-3, schedule="cosine", augment="dihedral"),
+    )
+
+
+PRESETS = {
+    "quickstart": _quickstart,
+    "paper": _paper,
+    "authors-code": _authors_code,
+    "recommended": _recommended,
+}
+
+
+def preset(name: str) -> Config:
+    """Return the configuration called ``name``.
+
+    Raises:
+        InputError: if there is no such preset.
+    """
+    if name not in PRESETS:
+        raise InputError(f"--preset {name}: unknown; choose one of {', '.join(PRESETS)}")
+    return PRESETS[name]()
+
+
+def to_json(config: Config) -> dict[str, Any]:
+    """The configuration as plain JSON values."""
+    return dataclasses.asdict(config)
+
+
+def from_json(values: dict[str, Any]) -> Config:
+    """Inverse of :func:`to_json`.
+
+    Raises:
+        InputError: if a field is unknown, so the checkpoint is from another version.
+    """
+    parts = {"data": DataConfig, "model": ModelConfig, "train": TrainConfig}
+    try:
+        return Config(
+            **{key: parts[key](**value) if key in parts else value for key, value in values.items()},
+        )
+    except TypeError as error:
+        raise InputError(f"configuration {json.dumps(values)[:80]}... does not fit this version: {error}") from error
+
+
+def check(config: Config) -> None:
+    """Refuse values that no run could use, before any work is done.
+
+    Raises:
+        InputError: naming the flag and the remedy.
+    """
+    data, model, train = config.data, config.model, config.train
+    positive = {
+        "--data.patch-size": data.patch_size,
+        "--data.stride": data.stride,
+        "--model.width": model.width,
+        "--model.factor": model.factor,
+        "--train.epochs": train.epochs,
+        "--train.batch-size": train.batch_size,
+        "--train.checkpoint-every": train.checkpoint_every,
+        "--train.learning-rate": train.learning_rate,
+    }
+    for flag, value in positive.items():
+        if value <= 0:
+            raise InputError(f"{flag} {value}: must be positive")
+    if not 0 < data.min_valid_fraction <= 1:
+        raise InputError(f"--data.min-valid-fraction {data.min_valid_fraction}: must be in (0, 1]")
+    if data.patch_size % model.factor:
+        raise InputError(f"--data.patch-size {data.patch_size}: must be a multiple of the factor {model.factor}")

@@ -1,0 +1,28 @@
+"""The degradation that makes training pairs: what a sensor with coarser pixels would have seen of a fine field."""
+
+import jax
+import jax.numpy as jnp
+
+from lstsr_jax.gaps import fill_gaps
+from lstsr_jax.pooling import l4_pool
+from lstsr_jax.resize import upsample
+
+_ANY_TEMPERATURE_K = 280.0  # stands in where an image has no observation; masked out of every score
+
+
+def degrade(truth: jax.Array, factor: int) -> tuple[jax.Array, jax.Array]:
+    """The coarse input of a batch without gaps, and where the fine pixels can be scored.
+
+    Args:
+        truth: ``(b, H, W, 1)`` K with NaN gaps.
+        factor: fine = coarse x factor.
+
+    Returns:
+        coarse ``(b, H/f, W/f, 1)`` K, gaps filled from their neighbours; mask ``(b, H, W, 1)``, True where the fine
+        pixel and the whole coarse pixel that holds it were observed.
+    """
+    coarse = l4_pool(truth, factor)
+    observed = jnp.isfinite(coarse)
+    mask = upsample(observed.astype(truth.dtype), factor, "nearest") > 0.5
+    coarse = fill_gaps(coarse)
+    return jnp.where(jnp.isfinite(coarse), coarse, _ANY_TEMPERATURE_K), mask

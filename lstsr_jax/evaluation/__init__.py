@@ -1,0 +1,6 @@
+"""Honest tables: protocols, methods, scores, reports and figures."""
+
+from lstsr_jax.evaluation.protocols import PROTOCOLS, Protocol, protocol
+from lstsr_jax.evaluation.run import evaluate
+
+__all__ = ["PROTOCOLS", "Protocol", "evaluate", "protocol"]

@@ -1,0 +1,54 @@
+"""How a table is scored: the two protocols, named in every report."""
+
+import dataclasses
+
+from lstsr_jax.config import Upsampling
+from lstsr_jax.errors import InputError
+
+
+@dataclasses.dataclass(frozen=True)
+class Protocol:
+    """What is scored, the same for every image; the dynamic range is always that of each truth image.
+
+    Attributes:
+        name: as given on the command line.
+        description: one line for the report.
+        network_upsampling: interpolation of the networks' input, or None for what each was trained with.
+        crop: pixels left out on every side of interpolated fields.
+        crop_learned: the same for networks and ATPRK.
+    """
+
+    name: str
+    description: str
+    network_upsampling: Upsampling | None
+    crop: int
+    crop_learned: int
+
+
+STRICT = Protocol(
+    "strict",
+    "true bicubic; every method scored on the same pixels, 4 left out on each side; range of each truth image",
+    network_upsampling=None,
+    crop=4,
+    crop_learned=4,
+)
+PAPER = Protocol(
+    "paper",
+    "as the authors ran it: the input of networks interpolated bilinearly; networks and ATPRK scored without 4 pixels "
+    "on each side, interpolation on the whole image; range of each truth image",
+    network_upsampling="bilinear",
+    crop=0,
+    crop_learned=4,
+)
+PROTOCOLS = {protocol.name: protocol for protocol in (STRICT, PAPER)}
+
+
+def protocol(name: str) -> Protocol:
+    """The protocol called ``name``.
+
+    Raises:
+        InputError: if there is none.
+    """
+    if name not in PROTOCOLS:
+        raise InputError(f"--protocol {name}: unknown; choose one of {', '.join(PROTOCOLS)}")
+    return PROTOCOLS[name]

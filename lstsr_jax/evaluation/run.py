@@ -1,0 +1,82 @@
+"""One evaluation from checkpoints and a prepared dataset to a report."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from lstsr_jax.data import PreparedDataset
+from lstsr_jax.degradation import degrade
+from lstsr_jax.errors import InputError
+from lstsr_jax.evaluation.figures import comparison_figure
+from lstsr_jax.evaluation.methods import Method, build_methods, name_predictors
+from lstsr_jax.evaluation.protocols import Protocol
+from lstsr_jax.evaluation.report import write_report
+from lstsr_jax.evaluation.table import Scores, score
+from lstsr_jax.predictor import Predictor
+from lstsr_jax.storage import fingerprint
+
+
+def evaluate(
+    predictors: Sequence[Predictor],
+    dataset: PreparedDataset,
+    report_dir: Path,
+    *,
+    classical: Sequence[str],
+    protocol: Protocol,
+    split: str = "test",
+) -> str:
+    """Score networks and classical methods on a split and write the report.
+
+    Args:
+        predictors: trained networks, all of one factor.
+        dataset: prepared patches.
+        report_dir: receives the report.
+        classical: names of methods that need no checkpoint.
+        protocol: what is scored.
+        split: ``train``, ``validation``, ``test`` or ``all``.
+
+    Returns:
+        The table, for the terminal.
+
+    Raises:
+        InputError: if the split is empty, a method unknown, or the networks differ in factor.
+    """
+    factors = {predictor.factor for predictor in predictors} or {4}
+    if len(factors) > 1:
+        raise InputError(f"--checkpoint: the networks differ in factor ({sorted(factors)}); evaluate them apart")
+    factor = factors.pop()
+    named = name_predictors(predictors)
+    methods = build_methods(classical, named, protocol, factor)
+    source = dataset.source(split)
+    scores = score(methods, protocol, source, factor)
+    description = {
+        "split": split,
+        "split_by": dataset.metadata["split_by"],
+        "data": dataset.metadata["source"],
+        "dataset": str(dataset.directory),
+        "checkpoint": {name: fingerprint(predictor.variables) for name, predictor in named.items()},
+    }
+    table = write_report(report_dir, scores, protocol, description)
+    _draw(report_dir, methods, scores, source, factor)
+    return table
+
+
+def _draw(directory: Path, methods: Sequence[Method], scores: Scores, source: Sequence[Any], factor: int) -> None:
+    """One day and one night image, each of median difficulty for the last method."""
+    reference = scores.values[methods[-1].name]["rmse"]
+    overpasses = np.array([origin["overpass"] for origin in scores.provenance])
+    for overpass in sorted(set(overpasses)):
+        chosen = np.flatnonzero(overpasses == overpass)
+        index = int(chosen[np.argsort(reference[chosen])[len(chosen) // 2]])
+        truth = source[index]["lst"]
+        coarse, mask = degrade(jnp.asarray(truth[None]), factor)
+        estimates = {method.name: np.asarray(method.apply(coarse))[0, ..., 0] for method in methods}
+        observed = np.where(np.asarray(mask)[0, ..., 0], truth[..., 0], np.nan)
+        fields = {"coarse input": np.asarray(coarse)[0, ..., 0], **estimates, "truth": observed}
+        errors = {name: estimate - observed for name, estimate in estimates.items()}
+        origin = scores.provenance[index]
+        title = f"{origin['granule']} {overpass}, rows {origin['row']}+, columns {origin['col']}+"
+        comparison_figure(directory / f"figure_{overpass}.png", fields, errors, title)

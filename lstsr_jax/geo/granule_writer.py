@@ -1,0 +1,90 @@
+"""Simulated granules as files: the archive's HDF4-EOS, or the public mirror's one COG per layer."""
+
+import datetime
+from pathlib import Path
+from typing import Final, Literal
+
+import numpy as np
+
+from lstsr_jax.geo.grid import SINUSOIDAL, refine_transform
+from lstsr_jax.geo.hdf4_writer import MOD11A1_LAYERS, write_hdf4
+from lstsr_jax.geo.names import parse_name
+from lstsr_jax.geo.ndvi import NDVI_FILL, NDVI_SCALE, NDVI_VALID, PERIOD_DAYS, period_start
+from lstsr_jax.geo.raster import write_raster
+from lstsr_jax.geo.simulate import FACTOR, SimulatedGranule
+
+Format = Literal["hdf4", "cog"]
+_REMARK: Final = "simulated by lstsr-jax: not an observation"
+
+
+def write_granule(
+    simulated: SimulatedGranule, directory: str | Path, format: Format = "hdf4", *, ndvi: bool = False
+) -> list[Path]:
+    """Write a simulated granule under the names of the archive.
+
+    Args:
+        simulated: from `simulate_granule`.
+        directory: where; made if needed. Files of the same names are replaced.
+        format: "hdf4": one `<granule>.hdf` with all twelve layers; "cog": `<granule>_<layer>.tif` for each.
+        ndvi: also write the NDVI of the 16-day period as `MOD13A2..._1_km_16_days_NDVI.tif` and
+            `MOD13Q1..._250m_16_days_NDVI.tif`.
+
+    Returns:
+        The files, granule first.
+
+    Raises:
+        ValueError: another format.
+    """
+    directory = Path(directory)
+    if format == "hdf4":
+        path = directory / f"{simulated.granule}.hdf"
+        name = parse_name(path)
+        paths = [write_hdf4(path, name, simulated.layers, simulated.transform, _remark(simulated))]
+    elif format == "cog":
+        paths = [_write_layer(simulated, directory, key) for key in MOD11A1_LAYERS]
+    else:
+        raise ValueError(f"format must be 'hdf4' or 'cog', got {format!r}")
+    return paths + (_write_ndvi(simulated, directory) if ndvi else [])
+
+
+def _write_layer(simulated: SimulatedGranule, directory: Path, key: str) -> Path:
+    spec = MOD11A1_LAYERS[key]
+    return write_raster(
+        directory / f"{simulated.granule}_{key}.tif",
+        simulated.layers[key],
+        simulated.transform,
+        SINUSOIDAL,
+        nodata=None if isinstance(spec.fill, str) else spec.fill,
+        scale=spec.scale,
+        offset=spec.offset or 0.0,
+        tags={"long_name": spec.long_name, "remark": _remark(simulated)},
+    )
+
+
+def _write_ndvi(simulated: SimulatedGranule, directory: Path) -> list[Path]:
+    start = period_start(simulated.date)
+    produced = start + datetime.timedelta(days=PERIOD_DAYS + 2)
+    suffix = f"A{start:%Y%j}.{simulated.tile}.061.{produced:%Y%j}120000"
+    size = simulated.size
+    coarse = simulated.ndvi.reshape(size, FACTOR, size, FACTOR).mean(axis=(1, 3))
+    fine_transform = refine_transform(simulated.transform, FACTOR)
+    products = (
+        ("13A2", "1_km", coarse, simulated.transform),
+        ("13Q1", "250m", simulated.ndvi, fine_transform),
+    )
+    return [
+        write_raster(
+            directory / f"MOD{product}.{suffix}_{resolution}_16_days_NDVI.tif",
+            np.clip(np.rint(values / NDVI_SCALE), *NDVI_VALID).astype(np.int16),
+            transform,
+            SINUSOIDAL,
+            nodata=NDVI_FILL,
+            scale=NDVI_SCALE,
+            tags={"remark": _remark(simulated)},
+        )
+        for product, resolution, values, transform in products
+    ]
+
+
+def _remark(simulated: SimulatedGranule) -> str:
+    return f"{_REMARK} (seed {simulated.seed}, place {simulated.place_seed})"

@@ -1,0 +1,21 @@
+"""Networks: flax.linen modules ``(B, H, W, C_in)`` -> ``(B, H, W, 1)`` on normalised fields."""
+
+from flax import linen as nn
+
+from lstsr_jax.config import ModelConfig
+from lstsr_jax.models.mrunet import MRUNet
+
+
+def create_model(config: ModelConfig, axis_name: str | None = None) -> nn.Module:
+    """The network that a configuration names.
+
+    Args:
+        config: architecture and size.
+        axis_name: ``pmap`` axis over which batch statistics are reduced during training.
+
+    Raises:
+        ValueError: if the name is unknown.
+    """
+    if config.name == "mrunet":
+        return MRUNet(config.width, config.bridge_blocks, axis_name=axis_name)
+    raise ValueError(f"model {config.name!r} is unknown")

@@ -1,0 +1,53 @@
+"""Norm-L4 pooling: what a coarser radiometer would have seen of a temperature field.
+
+Arrays are ``(..., H, W, C)`` in kelvin; NaN means no observation.
+"""
+
+import jax
+import jax.numpy as jnp
+
+from lstsr_jax._shapes import require_factor, require_image
+
+
+def to_blocks(x: jax.Array, factor: int) -> jax.Array:
+    """Cut ``(..., H, W, C)`` into blocks ``(..., H/f, W/f, f*f, C)``, row-major inside a block."""
+    *lead, height, width, channels = x.shape
+    x = x.reshape(*lead, height // factor, factor, width // factor, factor, channels)
+    x = jnp.moveaxis(x, -3, -4)
+    return x.reshape(*lead, height // factor, width // factor, factor * factor, channels)
+
+
+def l4_pool(lst: jax.Array, factor: int = 4) -> jax.Array:
+    """Pool by the fourth-power mean, ``(mean T^4)^(1/4)``, over ``factor`` x ``factor`` blocks.
+
+    By the Stefan-Boltzmann law the emitted energy of a block is the mean of ``T^4``, so this is the temperature that
+    a sensor with ``factor`` times larger pixels would report (paper, section III.A). The fourth power is taken of the
+    relative departure from the block's mean, which keeps float32 exact to about 1e-5 K at 300 K.
+
+    Args:
+        lst: ``(..., H, W, C)`` in K. H and W must be multiples of ``factor``.
+        factor: side of a block in pixels.
+
+    Returns:
+        ``(..., H/f, W/f, C)`` in K. A block that holds a NaN is NaN; its gradient is zero, as is that of a block
+        of zeros.
+
+    Raises:
+        ValueError: if the rank, or the divisibility of H and W, does not hold.
+    """
+    lst = jnp.asarray(lst)
+    require_image("lst", lst.shape)
+    require_factor(factor)
+    if lst.shape[-3] % factor or lst.shape[-2] % factor:
+        raise ValueError(f"lst {lst.shape} does not divide into {factor}x{factor} blocks: crop or pad it first")
+    blocks = to_blocks(lst, factor)
+    valid = jnp.isfinite(blocks).all(axis=-2, keepdims=True)
+    blocks = jnp.where(valid, blocks, 1.0)
+    # The result does not depend on the centre, so no gradient flows through it.
+    centre = jax.lax.stop_gradient(blocks.mean(axis=-2, keepdims=True))
+    empty = centre == 0  # a block of zeros: its root has no gradient
+    blocks, centre = jnp.where(empty, 1.0, blocks), jnp.where(empty, 1.0, centre)
+    d = blocks / centre - 1.0
+    excess = (((d + 4.0) * d + 6.0) * d + 4.0) * d  # (1 + d)^4 - 1
+    pooled = centre * (1.0 + jnp.expm1(0.25 * jnp.log1p(excess.mean(axis=-2, keepdims=True))))
+    return jnp.where(valid, jnp.where(empty, 0.0, pooled), jnp.nan).squeeze(-2)

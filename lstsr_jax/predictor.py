@@ -1,0 +1,136 @@
+"""The one path from coarse to fine LST, used alike by training, evaluation and prediction.
+
+Interpolate (ILR), normalise, let the network add its residual, denormalise, and, if asked, conserve energy. Arrays are
+``(B, h, w, C)`` in kelvin.
+"""
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+from flax import struct
+
+from lstsr_jax._shapes import require_image
+from lstsr_jax.config import ModelConfig
+from lstsr_jax.energy import conserve_energy
+from lstsr_jax.models import create_model
+from lstsr_jax.resize import upsample
+from lstsr_jax.storage import find_checkpoint, read_metadata, read_variables, write_checkpoint
+
+Variables = Any
+"""Flax variables: a dict with ``params`` and ``batch_stats``."""
+Network = Callable[[jax.Array], jax.Array]
+"""Normalised ILR ``(B, H, W, 1)`` -> the same shape."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Normalization:
+    """The affine map between kelvin and what the network sees: data, not code.
+
+    Attributes:
+        kind: ``"train_max"`` divides by ``scale_k`` (the paper, the training maximum); ``"anomaly"`` subtracts each
+            patch's mean and divides by ``scale_k``.
+        scale_k: divisor in kelvin.
+    """
+
+    kind: str
+    scale_k: float
+
+    def centre(self, ilr: jax.Array) -> jax.Array:
+        """What is subtracted, ``(B, 1, 1, C)`` K."""
+        if self.kind == "train_max":
+            return jnp.zeros((ilr.shape[0], 1, 1, ilr.shape[-1]), ilr.dtype)
+        return ilr.mean((1, 2), keepdims=True)
+
+
+def normalization_for(config: ModelConfig, train_max_k: float) -> Normalization:
+    """The normalisation that a model configuration asks for, given the training maximum in kelvin."""
+    scale_k = train_max_k if config.normalization == "train_max" else config.anomaly_scale_k
+    return Normalization(config.normalization, scale_k)
+
+
+def coarse_to_fine(
+    network: Network, coarse: jax.Array, config: ModelConfig, normalization: Normalization
+) -> jax.Array:
+    """Super-resolve ``(B, h, w, 1)`` K without gaps to ``(B, h*f, w*f, 1)`` K with any network.
+
+    Pure: differentiable in the coarse field and in whatever the network closes over.
+    """
+    ilr = upsample(coarse, config.factor, config.upsampling)
+    centre = normalization.centre(ilr)
+    fine = network((ilr - centre) / normalization.scale_k) * normalization.scale_k + centre
+    return conserve_energy(fine, coarse) if config.conserve_energy else fine
+
+
+@struct.dataclass
+class Predictor:
+    """A trained model as a pure function of the coarse field.
+
+    ``predictor(coarse)`` maps ``(B, h, w, 1)`` K without NaN to ``(B, h*f, w*f, 1)`` K. It is jitted, may be used under
+    ``jax.grad`` and ``jax.vmap``, and is itself a pytree whose leaves are the variables.
+    """
+
+    variables: Variables
+    module: nn.Module = struct.field(pytree_node=False)
+    config: ModelConfig = struct.field(pytree_node=False)
+    normalization: Normalization = struct.field(pytree_node=False)
+
+    def __call__(self, coarse: jax.Array) -> jax.Array:
+        """Super-resolve a batch of coarse fields.
+
+        Raises:
+            ValueError: if ``coarse`` is not ``(B, h, w, 1)``.
+        """
+        coarse = jnp.asarray(coarse)
+        require_image("coarse", coarse.shape)
+        if coarse.ndim != 4 or coarse.shape[-1] != 1:
+            raise ValueError(f"coarse must be (B, h, w, 1) in kelvin, got {coarse.shape}: add or select axes")
+        return _predict(self, coarse)
+
+    @property
+    def factor(self) -> int:
+        """Fine resolution = coarse x factor."""
+        return self.config.factor
+
+
+@jax.jit
+def _predict(predictor: Predictor, coarse: jax.Array) -> jax.Array:
+    def network(x: jax.Array) -> jax.Array:
+        return predictor.module.apply(predictor.variables, x)  # type: ignore[return-value]
+
+    return coarse_to_fine(network, coarse, predictor.config, predictor.normalization)
+
+
+def save_predictor(directory: str | Path, predictor: Predictor) -> None:
+    """Write a predictor as a checkpoint directory that all commands take.
+
+    Raises:
+        InputError: if the directory exists already.
+    """
+    metadata = {
+        "model": dataclasses.asdict(predictor.config),
+        "normalization": dataclasses.asdict(predictor.normalization),
+    }
+    write_checkpoint(Path(directory), predictor.variables, metadata)
+
+
+def load_predictor(path: str | Path) -> Predictor:
+    """Read a predictor from a checkpoint directory or a training workdir (its best checkpoint).
+
+    Raises:
+        InputError: if there is no readable checkpoint, or its arrays do not fit the model it names.
+    """
+    directory = find_checkpoint(Path(path))
+    metadata = read_metadata(directory)
+    config = ModelConfig(**metadata["model"])
+    module = create_model(config)
+    shape = (1, 16 * config.factor, 16 * config.factor, 1)
+    abstract = jax.eval_shape(module.init, jax.random.key(0), jax.ShapeDtypeStruct(shape, jnp.float32))
+    here = jax.sharding.SingleDeviceSharding(jax.devices()[0])
+    abstract = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=here), abstract)
+    variables = read_variables(directory, abstract)
+    return Predictor(variables, module, config, Normalization(**metadata["normalization"]))

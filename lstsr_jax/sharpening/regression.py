@@ -1,0 +1,184 @@
+"""What TsHARP and ATPRK share: the line through coarse LST and coarse NDVI of each image.
+
+LST is ``(..., h, w, 1)`` in kelvin and NDVI ``(..., h*f, w*f, 1)``; NaN means no observation.
+"""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from lstsr_jax._shapes import require_factor, require_image
+from lstsr_jax.energy import from_blocks
+from lstsr_jax.gaps import fill_gaps
+from lstsr_jax.pooling import to_blocks
+
+POOLS = ("mean", "l4")
+_IMAGE = (-3, -2, -1)
+_FLAT = 1e-5  # a spread below this share of the largest value is float32 rounding, not information
+
+
+class Covariate(NamedTuple):
+    """NDVI at both scales without gaps, and the coarse pixels where it was truly observed."""
+
+    fine: jax.Array
+    coarse: jax.Array
+    observed: jax.Array
+
+
+class Regression(NamedTuple):
+    """LST as a line in the covariate: ``level + slope * (x - centre)``, each ``(..., 1, 1, 1)``."""
+
+    slope: jax.Array
+    centre: jax.Array
+    level: jax.Array
+
+
+def check_pair(
+    lst: jax.Array, ndvi: jax.Array, factor: int, ndvi_pool: str, coarse_ndvi: jax.Array | None
+) -> tuple[jax.Array, jax.Array, jax.Array | None]:
+    """Return the arguments as arrays of one dtype.
+
+    Raises:
+        ValueError: if ``lst`` is not ``(..., h, w, 1)``, ``ndvi`` not ``factor`` times finer,
+            ``coarse_ndvi`` not of the shape of ``lst``, or the pooling is unknown.
+    """
+    lst = jnp.asarray(lst)
+    lst = lst if jnp.issubdtype(lst.dtype, jnp.floating) else lst.astype(jnp.float32)
+    ndvi = jnp.asarray(ndvi, lst.dtype)
+    require_factor(factor)
+    require_image("lst", lst.shape)
+    require_image("ndvi", ndvi.shape)
+    if lst.shape[-1] != 1:
+        raise ValueError(f"lst must have one channel, got {lst.shape}: move other channels to a leading axis")
+    *lead, height, width, _ = lst.shape
+    if ndvi.shape != (*lead, height * factor, width * factor, 1):
+        raise ValueError(
+            f"ndvi {ndvi.shape} must be {factor} times finer than lst {lst.shape}, leading axes alike: "
+            f"expected {(*lead, height * factor, width * factor, 1)}"
+        )
+    if ndvi_pool not in POOLS:
+        raise ValueError(f"ndvi_pool must be one of {', '.join(POOLS)}, got {ndvi_pool!r}")
+    if coarse_ndvi is not None:
+        coarse_ndvi = jnp.asarray(coarse_ndvi, lst.dtype)
+        if coarse_ndvi.shape != lst.shape:
+            raise ValueError(f"coarse_ndvi {coarse_ndvi.shape} must have the shape of lst {lst.shape}")
+    return lst, ndvi, coarse_ndvi
+
+
+def pool_ndvi(ndvi: jax.Array, factor: int = 4, method: str = "mean") -> jax.Array:
+    """Pool NDVI over the observed pixels of each ``factor`` x ``factor`` block.
+
+    Args:
+        ndvi: ``(..., H, W, 1)``; NaN where not observed.
+        factor: side of a block in pixels.
+        method: ``"mean"``, or ``"l4"``: ``(mean NDVI^4)^(1/4)``, what the paper's notebook did by sending
+            NDVI through the pooling meant for temperatures. It loses the sign of NDVI: water at -0.2
+            becomes +0.2.
+
+    Returns:
+        ``(..., H/f, W/f, 1)``; NaN only where a block holds no observation.
+    """
+    blocks = to_blocks(ndvi, factor)
+    known = jnp.isfinite(blocks)
+    count = known.sum(axis=-2)
+    blocks = jnp.where(known, blocks, 0.0)
+    some = jnp.maximum(count, 1)
+    if method == "mean":
+        pooled = blocks.sum(axis=-2) / some
+    else:  # in units of the block's largest value; a block of zeros has no fourth root worth a gradient
+        scale = jax.lax.stop_gradient(jnp.abs(blocks).max(axis=-2))
+        positive = scale > 0
+        relative = blocks / jnp.expand_dims(jnp.where(positive, scale, 1.0), -2)
+        fourth = jnp.where(positive, (relative**4).sum(axis=-2) / some, 1.0)
+        pooled = jnp.where(positive, scale * fourth**0.25, 0.0)
+    return jnp.where(count > 0, pooled, jnp.nan)
+
+
+def covariate(ndvi: jax.Array, factor: int, ndvi_pool: str, coarse_ndvi: jax.Array | None) -> Covariate:
+    """NDVI at both scales with its gaps closed, so that no gap of NDVI opens one in the LST.
+
+    A fine gap takes the value of its coarse pixel; a coarse pixel without any NDVI takes an interpolation
+    of its neighbours (and stays out of the fit); an image without any NDVI takes zero, which makes its
+    regression constant.
+    """
+    coarse = pool_ndvi(ndvi, factor, ndvi_pool) if coarse_ndvi is None else coarse_ndvi
+    observed = jnp.isfinite(coarse)
+    filled = fill_gaps(coarse)
+    filled = jnp.where(jnp.isfinite(filled), filled, 0.0)
+    blocks = to_blocks(ndvi, factor)
+    blocks = jnp.where(jnp.isfinite(blocks), blocks, jnp.expand_dims(filled, -2))
+    return Covariate(from_blocks(blocks, factor), filled, observed)
+
+
+def fractional_cover(x: Covariate, ndvi: jax.Array) -> Covariate:
+    """Turn NDVI into fractional cover, ``1 - ((max - NDVI) / (max - min))^0.625`` (Agam et al. 2007).
+
+    ``max`` and ``min`` are those of each image's observed fine NDVI. A flat image has no cover to speak of:
+    zero.
+    """
+    known = jnp.isfinite(ndvi)
+    highest = jnp.where(known, ndvi, -jnp.inf).max(_IMAGE, keepdims=True)
+    lowest = jnp.where(known, ndvi, jnp.inf).min(_IMAGE, keepdims=True)
+    spread = highest - lowest
+    flat = ~(spread > _FLAT * jnp.maximum(jnp.abs(highest), jnp.abs(lowest)))
+    highest, spread = jnp.where(flat, 0.0, highest), jnp.where(flat, 1.0, spread)
+
+    def cover(value: jax.Array) -> jax.Array:
+        bare = (highest - value) / spread
+        inside = (bare > 0) & (bare < 1)  # the power has no finite gradient at 0
+        bare = jnp.where(inside, jnp.where(inside, bare, 0.5) ** 0.625, jnp.clip(bare, 0.0, 1.0))
+        return jnp.where(flat, 0.0, 1.0 - bare)
+
+    return Covariate(cover(x.fine), cover(x.coarse), x.observed)
+
+
+def fit_line(y: jax.Array, x: jax.Array, use: jax.Array) -> Regression:
+    """Least squares of ``y`` on ``x`` per image over the pixels of ``use``; slope zero where ``x`` is flat.
+
+    Args:
+        y: ``(..., h, w, 1)``, finite, best given as departures so that float32 keeps its digits.
+        x: as ``y``.
+        use: as ``y``, bool; no pixel at all gives the line zero.
+
+    Returns:
+        The line, each part ``(..., 1, 1, 1)``.
+    """
+    count = jnp.maximum(use.sum(_IMAGE, keepdims=True), 1)
+
+    def mean(values: jax.Array) -> jax.Array:
+        return jnp.where(use, values, 0.0).sum(_IMAGE, keepdims=True) / count
+
+    centre, level = mean(x), mean(y)
+    dx = x - centre
+    variance = mean(dx * dx)
+    largest = jnp.where(use, jnp.abs(x), 0.0).max(_IMAGE, keepdims=True)
+    flat = variance <= (_FLAT * largest) ** 2
+    slope = jnp.where(flat, 0.0, mean(dx * (y - level)) / jnp.where(flat, 1.0, variance))
+    return Regression(slope, centre, level)
+
+
+def predict(line: Regression, x: jax.Array) -> jax.Array:
+    """The line at ``x``."""
+    return line.level + line.slope * (x - line.centre)
+
+
+def regress(lst: jax.Array, x: Covariate, min_lst: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """Regress coarse LST on the coarse covariate and apply the line to the fine one.
+
+    Args:
+        lst: ``(..., h, w, 1)`` in K with NaN gaps.
+        x: the covariate at both scales.
+        min_lst: pixels colder than this (K) are left out of the fit.
+
+    Returns:
+        Per image a reference level ``(..., 1, 1, 1)`` in K; the fine prediction as departures from it; the
+        coarse residual in K, zero where LST is NaN.
+    """
+    observed = jnp.isfinite(lst)
+    count = jnp.maximum(observed.sum(_IMAGE, keepdims=True), 1)
+    level = jax.lax.stop_gradient(jnp.where(observed, lst, 0.0).sum(_IMAGE, keepdims=True) / count)
+    departure = jnp.where(observed, lst, level) - level
+    line = fit_line(departure, x.coarse, observed & x.observed & (lst >= min_lst))
+    residual = jnp.where(observed, departure - predict(line, x.coarse), 0.0)
+    return level, predict(line, x.fine), residual

@@ -1,0 +1,133 @@
+"""Checkpoint directories on disk, through orbax.
+
+A checkpoint directory holds ``variables`` (parameters and batch statistics) and ``config`` (JSON: model, normalisation,
+and for training runs the whole configuration); a training run adds ``training`` (optimiser state). A training workdir
+keeps them under ``checkpoints/<step>``.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+import orbax.checkpoint as ocp
+
+from lstsr_jax.config import DataConfig
+from lstsr_jax.errors import InputError
+
+CHECKPOINTS = "checkpoints"
+"""Folder of a training workdir that holds one checkpoint directory per step."""
+
+
+def _checkpointer() -> ocp.Checkpointer:
+    return ocp.Checkpointer(ocp.CompositeCheckpointHandler())
+
+
+def write_checkpoint(directory: Path, variables: Any, config: dict[str, Any]) -> None:
+    """Write a checkpoint directory; it appears whole or not at all.
+
+    Raises:
+        InputError: if the directory exists already.
+    """
+    if directory.exists():
+        raise InputError(f"{directory}: exists already; choose another name or remove it")
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    args = ocp.args.Composite(variables=ocp.args.StandardSave(variables), config=ocp.args.JsonSave(config))
+    with _checkpointer() as checkpointer:
+        checkpointer.save(directory.resolve(), args=args)
+
+
+def _is_checkpoint(directory: Path) -> bool:
+    return (directory / "variables").is_dir() and (directory / "config").is_dir()
+
+
+def step_directories(workdir: Path) -> list[Path]:
+    """The finished checkpoint directories of a training workdir, oldest first."""
+    steps = [d for d in (workdir / CHECKPOINTS).glob("*") if d.name.isdigit() and _is_checkpoint(d)]
+    return sorted(steps, key=lambda d: int(d.name))
+
+
+def find_checkpoint(path: Path) -> Path:
+    """The checkpoint directory meant by ``path``: itself, or the best one of a training workdir.
+
+    Raises:
+        InputError: if there is none.
+    """
+    if _is_checkpoint(path):
+        return path
+    if not path.is_dir():
+        raise InputError(f"{path}: no such checkpoint; give a checkpoint directory or a training workdir")
+    steps = step_directories(path.parent if path.name == CHECKPOINTS else path)
+    if not steps:
+        raise InputError(f"{path}: holds no finished checkpoint; give a training workdir or a checkpoint directory")
+    return min(reversed(steps), key=lambda d: read_metadata(d).get("validation_rmse", np.inf))
+
+
+def read_metadata(directory: Path) -> dict[str, Any]:
+    """The JSON configuration of a checkpoint directory.
+
+    Raises:
+        InputError: if it cannot be read.
+    """
+    try:
+        with _checkpointer() as checkpointer:
+            args = ocp.args.Composite(config=ocp.args.JsonRestore())
+            config = checkpointer.restore(directory.resolve(), args=args)["config"]
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError(f"{directory}: unreadable checkpoint configuration: {_first_line(error)}") from error
+    if not {"model", "normalization"} <= set(config):
+        raise InputError(f"{directory}: not an lstsr_jax checkpoint (its configuration names no model)")
+    return config
+
+
+def read_variables(directory: Path, abstract: Any, item: str = "variables") -> Any:
+    """Arrays of a checkpoint directory, in the structure, shapes and placement of ``abstract``.
+
+    Raises:
+        InputError: if the arrays are unreadable or of another model.
+    """
+    try:
+        with ocp.Checkpointer(ocp.StandardCheckpointHandler()) as checkpointer:
+            path = directory.resolve() / item
+            if item == "variables":
+                _compare_shapes(directory, abstract, checkpointer.metadata(path).item_metadata.tree)
+            return checkpointer.restore(path, args=ocp.args.StandardRestore(abstract))
+    except InputError:
+        raise
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"{directory}: damaged or unreadable arrays: {_first_line(error)}") from error
+
+
+def _compare_shapes(directory: Path, wanted: Any, stored: Any) -> None:
+    """Refuse a checkpoint whose arrays are not those of the model it names, before anything is read."""
+    shapes = [
+        {jax.tree_util.keystr(path): tuple(leaf.shape) for path, leaf in jax.tree_util.tree_leaves_with_path(tree)}
+        for tree in (wanted, stored)
+    ]
+    if shapes[0] != shapes[1]:
+        name, shape = min(shapes[0].items() ^ shapes[1].items())
+        raise InputError(f"{directory}: holds another model than its configuration says: array {name} {shape}")
+
+
+def fingerprint(variables: Any) -> str:
+    """Twelve hexadecimal digits that identify the weights, whatever format they are stored in."""
+    digest = hashlib.sha256()
+    for path, leaf in jax.tree_util.tree_leaves_with_path(variables):
+        digest.update(jax.tree_util.keystr(path).encode())
+        digest.update(np.ascontiguousarray(leaf).tobytes())
+    return digest.hexdigest()[:12]
+
+
+def trained_on(checkpoints: Sequence[str]) -> DataConfig:
+    """The data of the first of ``checkpoints`` that records any; the defaults if none does."""
+    for path in checkpoints:
+        data = read_metadata(find_checkpoint(Path(path))).get("data")
+        if data is not None:
+            return DataConfig(**data)
+    return DataConfig()
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0][:200]

@@ -1,0 +1,44 @@
+"""Logs of a training run: TensorBoard event files (without TensorFlow) and a CSV beside them."""
+
+import csv
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from tensorboardX import SummaryWriter
+
+
+class EpochLog:
+    """One row per epoch in ``W/log.csv`` and in ``W/tensorboard``.
+
+    A resumed run drops the rows from the resumed epoch on, so that no epoch stands twice.
+    """
+
+    def __init__(self, workdir: Path, first_epoch: int) -> None:
+        """Open the logs for epochs ``first_epoch`` and later."""
+        self._path = workdir / "log.csv"
+        self._rows: list[dict[str, str]] = []
+        if first_epoch and self._path.is_file():
+            with self._path.open(newline="") as file:
+                self._rows = [row for row in csv.DictReader(file) if int(row["epoch"]) < first_epoch]
+        self._board = SummaryWriter(str(workdir / "tensorboard"), purge_step=first_epoch)
+
+    def write(self, epoch: int, values: dict[str, float]) -> None:
+        """Add the row of ``epoch``."""
+        self._rows.append({"epoch": str(epoch), **{name: f"{value:.9g}" for name, value in values.items()}})
+        partial = self._path.with_suffix(".csv.partial")
+        with partial.open("w", newline="") as file:
+            writer = csv.DictWriter(file, fieldnames=list(self._rows[-1]))
+            writer.writeheader()
+            writer.writerows(self._rows)
+        partial.replace(self._path)
+        for name, value in values.items():
+            self._board.add_scalar(name, value, epoch)
+
+    def __enter__(self) -> Self:
+        """Use as a context."""
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        """Close the event file."""
+        self._board.close()

@@ -1,0 +1,105 @@
+"""The train and evaluation steps: pure functions of the state and a batch, mapped over devices by ``jax.pmap``.
+
+The step bodies know nothing of ``pmap`` but the name of its axis. A batch is ``(b, H, W, 1)`` high-resolution LST in K,
+NaN where nothing was observed; the degradation to the coarse input runs inside the step.
+"""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+from flax import linen as nn
+
+from lstsr_jax.config import ModelConfig
+from lstsr_jax.degradation import degrade
+from lstsr_jax.metrics import rmse
+from lstsr_jax.predictor import Normalization, coarse_to_fine
+from lstsr_jax.resize import upsample
+from lstsr_jax.training.state import TrainState
+
+AXIS = "batch"
+Metrics = dict[str, jax.Array]
+TrainStep = Callable[[TrainState, Any], tuple[TrainState, Metrics]]
+EvalStep = Callable[[Any, Any], Metrics]
+
+
+@dataclasses.dataclass(frozen=True)
+class Task:
+    """What is learnt: the network and the path from coarse to fine LST around it."""
+
+    module: nn.Module
+    model: ModelConfig
+    normalization: Normalization
+
+
+def make_train_step(task: Task, optimizer: optax.GradientTransformation, axis_name: str = AXIS) -> TrainStep:
+    """The body of one training step: mean squared error in K^2 over the observed pixels of the global batch.
+
+    Loss, gradients, metrics and batch statistics are reduced over ``axis_name``, so that the result does not depend on
+    how many devices share the batch.
+    """
+
+    def train_step(state: TrainState, truth: jax.Array) -> tuple[TrainState, Metrics]:
+        coarse, mask = degrade(truth, task.model.factor)
+        pixels = jax.lax.psum(mask.sum(), axis_name)
+
+        def loss_of(params: Any) -> tuple[jax.Array, Any]:
+            updates: dict[str, Any] = {"batch_stats": state.batch_stats}
+
+            def network(x: jax.Array) -> jax.Array:
+                variables = {"params": params, "batch_stats": state.batch_stats}
+                y, updated = task.module.apply(variables, x, train=True, mutable=["batch_stats"])
+                updates.update(updated)
+                return y
+
+            fine = coarse_to_fine(network, coarse, task.model, task.normalization)
+            error = jnp.where(mask, fine - jnp.where(mask, truth, 0), 0)
+            # This device's share of the global mean: the shares' gradients add up to the gradient of the mean.
+            return jnp.square(error).sum() / jnp.maximum(pixels, 1), updates["batch_stats"]
+
+        (share, batch_stats), gradients = jax.value_and_grad(loss_of, has_aux=True)(state.params)
+        loss, gradients = jax.lax.psum((share, gradients), axis_name)
+        updates, opt_state = optimizer.update(gradients, state.opt_state, state.params)
+        params = optax.apply_updates(state.params, updates)
+        metrics = {"loss": loss, "gradient_norm": optax.tree.norm(gradients)}
+        return TrainState(state.step + 1, params, batch_stats, opt_state), metrics
+
+    return train_step
+
+
+def make_eval_step(task: Task, axis_name: str = AXIS) -> EvalStep:
+    """The body of one validation step: sums over images of the RMSE of the network and of the interpolated input.
+
+    The batch may be padded with images that are NaN throughout: they are not counted.
+    """
+
+    def eval_step(variables: Any, truth: jax.Array) -> Metrics:
+        coarse, mask = degrade(truth, task.model.factor)
+
+        def network(x: jax.Array) -> jax.Array:
+            return task.module.apply(variables, x)  # type: ignore[return-value]
+
+        fine = coarse_to_fine(network, coarse, task.model, task.normalization)
+        ilr = upsample(coarse, task.model.factor, task.model.upsampling)
+        counted = (mask & jnp.isfinite(truth)).any((1, 2, 3))
+
+        def total(estimate: jax.Array) -> jax.Array:
+            return jnp.where(counted, rmse(truth, estimate, mask=mask), 0).sum()
+
+        sums = {"images": counted.sum(), "rmse": total(fine), "ilr_rmse": total(ilr)}
+        return jax.lax.psum(sums, axis_name)
+
+    return eval_step
+
+
+def parallel_train_step(step: TrainStep, axis_name: str = AXIS) -> TrainStep:
+    """Map a train step over all devices: state replicated and donated, batch ``(devices, b, H, W, 1)``."""
+    return jax.pmap(step, axis_name, in_axes=(None, 0), out_axes=(None, None), donate_argnums=(0,))  # type: ignore[return-value]
+
+
+def parallel_eval_step(step: EvalStep, axis_name: str = AXIS) -> EvalStep:
+    """Map an evaluation step over all devices: variables replicated, batch ``(devices, b, H, W, 1)``."""
+    return jax.pmap(step, axis_name, in_axes=(None, 0), out_axes=None)  # type: ignore[return-value]

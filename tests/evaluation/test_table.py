@@ -1,0 +1,84 @@
+import csv
+import json
+
+import cv2
+import numpy as np
+import pytest
+from skimage.metrics import peak_signal_noise_ratio, structural_similarity
+
+from lstsr_jax.errors import InputError
+from lstsr_jax.evaluation import PROTOCOLS, evaluate, protocol
+from lstsr_jax.predictor import load_predictor
+
+
+@pytest.fixture(scope="module")
+def report(trained, dataset, tmp_path_factory):
+    directory = tmp_path_factory.mktemp("report")
+    table = evaluate(
+        [load_predictor(trained), load_predictor(trained)],
+        dataset,
+        directory,
+        classical=("bilinear", "bicubic"),
+        protocol=PROTOCOLS["strict"],
+    )
+    return directory, table
+
+
+def oracle(truth, interpolation, crop):
+    """The scores of an interpolation computed with numpy, OpenCV and scikit-image alone."""
+    lst = truth[..., 0].astype(np.float64)
+    coarse = (lst.reshape(8, 4, 8, 4) ** 4).mean((1, 3)) ** 0.25
+    fine = cv2.resize(coarse, (32, 32), interpolation=interpolation)
+    a, b = (x[crop : 32 - crop, crop : 32 - crop] for x in (lst, fine))
+    dynamic_range = a.max() - a.min()
+    return {
+        "psnr": peak_signal_noise_ratio(a, b, data_range=dynamic_range),
+        "ssim": structural_similarity(a, b, data_range=dynamic_range),
+        "rmse": np.sqrt(((a - b) ** 2).mean()),
+    }
+
+
+@pytest.mark.parametrize(("method", "flag"), [("bicubic", cv2.INTER_CUBIC), ("bilinear", cv2.INTER_LINEAR)])
+def test_strict_means_equal_independent_code(report, dataset, method, flag):
+    rows = [oracle(example["lst"], flag, crop=4) for example in dataset.source("test")]
+    found = json.loads((report[0] / "metrics.json").read_text())["methods"][method]
+    for metric in ("psnr", "ssim", "rmse"):
+        assert found[metric] == pytest.approx(np.mean([row[metric] for row in rows]), rel=2e-5), metric
+
+
+def test_paper_protocol_scores_interpolation_on_the_whole_image(trained, dataset, tmp_path):
+    evaluate([load_predictor(trained)], dataset, tmp_path, classical=("bilinear",), protocol=PROTOCOLS["paper"])
+    rows = [oracle(example["lst"], cv2.INTER_LINEAR, crop=0) for example in dataset.source("test")]
+    found = json.loads((tmp_path / "metrics.json").read_text())
+    assert found["protocol"] == "paper"
+    assert found["methods"]["bilinear"]["rmse"] == pytest.approx(np.mean([row["rmse"] for row in rows]), rel=2e-5)
+
+
+def test_report_files(report, dataset):
+    directory, table = report
+    metrics = json.loads((directory / "metrics.json").read_text())
+    count = len(dataset.source("test"))
+    assert (metrics["protocol"], metrics["split"], metrics["n_images"]) == ("strict", "test", count)
+    assert list(metrics["methods"]) == ["bilinear", "bicubic", "mrunet", "mrunet-2"]
+    assert metrics["methods"]["mrunet"] == metrics["methods"]["mrunet-2"]
+    with (directory / "per_image.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == count
+    mean = np.mean([float(row["mrunet_rmse"]) for row in rows])
+    assert mean == pytest.approx(metrics["methods"]["mrunet"]["rmse"], rel=1e-5)
+    assert {row["overpass"] for row in rows} == {"day", "night"}
+    assert "| bicubic |" in table and "strict" in table
+    assert (directory / "table.md").read_text().rstrip() == table.rstrip()
+    figures = sorted(path.name for path in directory.glob("figure_*.png"))
+    assert figures == ["figure_day.png", "figure_night.png"]
+    assert not list(directory.glob("*.partial"))
+
+
+def test_unknown_names(trained, dataset, tmp_path):
+    with pytest.raises(InputError, match="--methods kriging: unknown"):
+        evaluate([], dataset, tmp_path, classical=("kriging",), protocol=PROTOCOLS["strict"])
+    with pytest.raises(InputError, match="--protocol fair: unknown"):
+        protocol("fair")
+    with pytest.raises(InputError, match="split 'holiday'"):
+        evaluate([], dataset, tmp_path, classical=("bicubic",), protocol=PROTOCOLS["strict"], split="holiday")
+    assert not list(tmp_path.iterdir())

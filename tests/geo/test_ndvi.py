@@ -1,0 +1,51 @@
+"""NDVI from real and simulated files."""
+
+import datetime
+
+import numpy as np
+import pytest
+import rasterio
+from pyhdf.SD import SD
+
+from lstsr_jax.geo import period_start, read_ndvi, tile_transform, write_granule
+
+
+@pytest.mark.parametrize("kept", [(0, 1, 2), (0,)])
+def test_real_hdf4(shared_data, kept):
+    path = next((shared_data / "granules").glob("MOD13A2*.hdf"))
+    scene = read_ndvi(path, kept)
+    sd = SD(str(path))
+    stored, rank = sd.select("1 km 16 days NDVI")[:], sd.select("1 km 16 days pixel reliability")[:]
+    sd.end()
+    expected = np.where(np.isin(rank, kept) & (stored >= -2000), stored / 10000, np.nan)
+    np.testing.assert_allclose(scene.ndvi, expected, atol=1e-7)
+    assert 0 < np.isfinite(scene.ndvi).mean() < 1
+    assert (scene.product, scene.tile) == ("MOD13A2", "h11v06")
+    assert scene.transform == tile_transform("h11v06")
+
+
+def test_real_tif(shared_data):
+    path = sorted((shared_data / "mod13a2_h18v04_2020").glob("*A2020177*.tif"))[0]
+    scene = read_ndvi(path)
+    with rasterio.open(path) as file:
+        stored = file.read(1)
+    np.testing.assert_allclose(scene.ndvi, np.where(stored == -3000, np.nan, stored / 10000), atol=1e-7)
+    assert np.isnan(scene.ndvi).any() and scene.date == datetime.date(2020, 6, 25)
+
+
+@pytest.mark.parametrize("format", ["hdf4", "cog"])
+def test_simulated(simulated, tmp_path, format):
+    coarse, fine = (read_ndvi(path) for path in write_granule(simulated, tmp_path, format, ndvi=True)[-2:])
+    assert (coarse.product, fine.product) == ("MOD13A2", "MOD13Q1")
+    np.testing.assert_allclose(fine.ndvi, simulated.ndvi, atol=5.1e-5)
+    np.testing.assert_allclose(coarse.ndvi, simulated.ndvi.reshape(80, 4, 80, 4).mean(axis=(1, 3)), atol=5.1e-5)
+    assert coarse.transform == simulated.transform and fine.transform == tile_transform("h17v05", 4)
+    assert coarse.date == fine.date == datetime.date(2021, 4, 23) <= simulated.date
+
+
+def test_periods():
+    assert period_start(datetime.date(2020, 1, 1)) == datetime.date(2020, 1, 1)
+    assert period_start(datetime.date(2020, 1, 16)) == datetime.date(2020, 1, 1)
+    assert period_start(datetime.date(2020, 1, 17)) == datetime.date(2020, 1, 17)
+    assert period_start(datetime.date(2020, 12, 31)) == datetime.date(2020, 12, 18)  # day 353
+    assert period_start(datetime.date(2021, 1, 3)) == datetime.date(2021, 1, 1)

@@ -1,0 +1,100 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from lstsr_jax.config import ModelConfig
+from lstsr_jax.errors import InputError
+from lstsr_jax.models import create_model
+from lstsr_jax.pooling import l4_pool
+from lstsr_jax.predictor import Normalization, Predictor, coarse_to_fine, load_predictor, save_predictor
+from lstsr_jax.resize import upsample
+
+
+@pytest.fixture(scope="module")
+def coarse():
+    return jnp.asarray(np.random.default_rng(2).normal(290, 3, (2, 9, 12, 1)), jnp.float32)
+
+
+def make(seed=0, **changes):
+    config = ModelConfig(width=4, **changes)
+    module = create_model(config)
+    variables = module.init(jax.random.key(seed), jnp.zeros((1, 32, 32, 1)))
+    noise = jax.random.normal(jax.random.key(seed + 1), (4,))
+    variables["params"]["output"]["kernel"] = 0.1 * noise.reshape(1, 1, 4, 1)
+    scale = 320.0 if config.normalization == "train_max" else config.anomaly_scale_k
+    return Predictor(variables, module, config, Normalization(config.normalization, scale))
+
+
+@pytest.mark.parametrize("normalization", ["anomaly", "train_max"])
+def test_a_network_that_adds_nothing_gives_the_interpolated_input(coarse, normalization):
+    config = ModelConfig(normalization=normalization)
+    fine = coarse_to_fine(lambda x: x, coarse, config, Normalization(normalization, 310.0))
+    np.testing.assert_allclose(fine, upsample(coarse, 4), atol=1e-4)
+
+
+def test_networks_see_what_the_normalisation_says(coarse):
+    seen = {}
+
+    def network(x):
+        seen["x"] = x
+        return x
+
+    coarse_to_fine(network, coarse, ModelConfig(), Normalization("anomaly", 2.0))
+    np.testing.assert_allclose(seen["x"].mean((1, 2)), 0, atol=5e-5)
+    ilr = upsample(coarse, 4)
+    np.testing.assert_allclose(seen["x"].std(), (ilr - ilr.mean((1, 2), keepdims=True)).std() / 2, rtol=1e-5)
+    coarse_to_fine(network, coarse, ModelConfig(normalization="train_max"), Normalization("train_max", 310.0))
+    np.testing.assert_allclose(seen["x"], ilr / 310, rtol=1e-6)
+
+
+def test_anomaly_is_equivariant_to_a_shift_of_temperature(coarse):
+    predictor = make()
+    np.testing.assert_allclose(predictor(coarse + 7), predictor(coarse) + 7, atol=2e-3)
+
+
+def test_conserves_energy_on_request(coarse):
+    fine = make(conserve_energy=True)(coarse)
+    np.testing.assert_allclose(l4_pool(fine, 4), coarse, atol=1e-4)
+    assert float(jnp.abs(l4_pool(make()(coarse), 4) - coarse).max()) > 0.05
+
+
+def test_composes_with_grad_vmap_and_jit(coarse):
+    predictor = make()
+    expected = predictor(coarse)
+    assert expected.shape == (2, 36, 48, 1)
+    np.testing.assert_allclose(jax.vmap(predictor)(coarse[:, None])[:, 0], expected, atol=1e-4)
+    np.testing.assert_allclose(jax.jit(lambda p, x: p(x))(predictor, coarse), expected, atol=1e-4)
+    gradient = jax.grad(lambda x: predictor(x).mean())(coarse)
+    assert gradient.shape == coarse.shape and float(jnp.abs(gradient).max()) > 0
+
+
+def test_round_trip_on_disk(coarse, tmp_path):
+    predictor = make(conserve_energy=True)
+    save_predictor(tmp_path / "c", predictor)
+    again = load_predictor(tmp_path / "c")
+    assert (again.config, again.normalization) == (predictor.config, predictor.normalization)
+    np.testing.assert_array_equal(again(coarse), predictor(coarse))
+    with pytest.raises(InputError, match="exists already"):
+        save_predictor(tmp_path / "c", predictor)
+
+
+def test_a_checkpoint_of_another_model(tmp_path, monkeypatch):
+    save_predictor(tmp_path / "c", make())
+    config = next((tmp_path / "c" / "config").glob("metadata"))
+    config.write_text(config.read_text().replace('"width": 4', '"width": 8'))
+    with pytest.raises(InputError, match=str(tmp_path)):
+        load_predictor(tmp_path / "c")
+
+
+def test_no_checkpoint(tmp_path):
+    with pytest.raises(InputError, match="no such checkpoint"):
+        load_predictor(tmp_path / "nowhere")
+    with pytest.raises(InputError, match="holds no finished checkpoint"):
+        load_predictor(tmp_path)
+
+
+@pytest.mark.parametrize("shape", [(9, 12), (2, 9, 12), (2, 9, 12, 3)])
+def test_shapes_are_checked_at_the_door(shape):
+    with pytest.raises(ValueError, match="coarse must be"):
+        make()(jnp.zeros(shape))

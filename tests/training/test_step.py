@@ -1,0 +1,91 @@
+"""The pmapped step: two devices and one device must be the same computation."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from lstsr_jax.config import ModelConfig
+from lstsr_jax.metrics import rmse
+from lstsr_jax.models import create_model
+from lstsr_jax.predictor import Normalization
+from lstsr_jax.resize import upsample
+from lstsr_jax.training.state import create_state
+from lstsr_jax.training.step import AXIS, Task, make_eval_step, make_train_step
+
+MODEL = ModelConfig(width=4)
+
+
+@pytest.fixture(scope="module")
+def truth():
+    rng = np.random.default_rng(0)
+    smooth = upsample(jnp.asarray(rng.normal(290, 4, (8, 4, 5, 1)), jnp.float32), 8)
+    lst = np.array(smooth + rng.normal(0, 0.5, smooth.shape).astype(np.float32))
+    lst[5, 3:9, 2:4] = np.nan  # gaps must not be shared out unevenly between devices
+    lst[0, :20] = np.nan
+    return lst
+
+
+def run(devices, truth, model=MODEL, steps=3):
+    task = Task(create_model(model, axis_name=AXIS), model, Normalization("anomaly", 3.0))
+    optimizer = optax.sgd(1e-2)
+    state = create_state(task.module, optimizer, seed=1, side=32)
+    # A network whose last layer is zero passes no gradient to the others.
+    params = jax.tree.map(lambda p: p + 0.02 * jnp.cos(jnp.arange(p.size, dtype=p.dtype)).reshape(p.shape), state.params)
+    state = state.replace(params=params)
+    step = jax.pmap(make_train_step(task, optimizer), AXIS, in_axes=(None, 0), out_axes=(None, None), devices=devices)
+    batch = truth.reshape(len(devices), -1, *truth.shape[1:])
+    for _ in range(steps):
+        state, metrics = step(state, batch)
+    evaluate = jax.pmap(make_eval_step(task), AXIS, in_axes=(None, 0), out_axes=None, devices=devices)
+    return jax.device_get((state, metrics, evaluate(state.variables, batch)))
+
+
+def test_two_devices_equal_one(truth):
+    one = run(jax.devices()[:1], truth)
+    two = run(jax.devices()[:2], truth)
+    assert len(jax.devices()) >= 2
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5), one, two)
+    changed = jax.tree.map(lambda s: float(np.abs(s).max()), one[0].batch_stats)
+    assert all(value > 0 for value in jax.tree.leaves(changed))
+
+
+def test_loss_is_the_mean_over_observed_pixels(truth):
+    """Against numpy: with a learning rate of zero the first step's loss is the network's masked mean square error."""
+    model = ModelConfig(width=4)
+    task = Task(create_model(model, axis_name=AXIS), model, Normalization("anomaly", 3.0))
+    optimizer = optax.sgd(0.0)
+    state = create_state(task.module, optimizer, seed=1, side=32)
+    step = jax.pmap(make_train_step(task, optimizer), AXIS, in_axes=(None, 0), out_axes=(None, None))
+    clear = truth[1:5]
+    _, metrics = step(state, clear.reshape(2, -1, *clear.shape[1:]))
+    blocks = clear.astype(np.float64).reshape(4, 8, 4, 10, 4)
+    coarse = ((blocks**4).mean((2, 4)) ** 0.25)[..., None]
+    bicubic = np.asarray(upsample(coarse.astype(np.float32), 4))  # an untrained network returns its input
+    assert float(metrics["loss"]) == pytest.approx(((bicubic - clear) ** 2).mean(), rel=1e-4)
+
+
+def test_padding_images_are_not_counted(truth):
+    task = Task(create_model(MODEL, axis_name=AXIS), MODEL, Normalization("anomaly", 3.0))
+    state = create_state(task.module, optax.sgd(0.0), seed=1, side=32)
+    evaluate = jax.pmap(make_eval_step(task), AXIS, in_axes=(None, 0), out_axes=None)
+    padded = np.concatenate([truth[1:4], np.full_like(truth[:3], np.nan)])
+    sums = evaluate(state.variables, padded.reshape(2, 3, *truth.shape[1:]))
+    alone = evaluate(state.variables, np.stack([truth[1:4], np.full_like(truth[:3], np.nan)]))
+    assert int(sums["images"]) == int(alone["images"]) == 3
+    assert float(sums["rmse"]) == pytest.approx(float(alone["rmse"]), rel=1e-6)
+
+
+def test_training_lowers_the_loss(truth):
+    _, first, _ = run(jax.devices()[:1], truth, steps=1)
+    _, last, scores = run(jax.devices()[:1], truth, steps=30)
+    assert last["loss"] < 0.9 * first["loss"]
+    assert np.isfinite(scores["rmse"])
+
+
+def test_a_batch_without_any_observation_leaves_finite_parameters():
+    state, metrics, scores = run(jax.devices()[:1], np.full((2, 32, 32, 1), np.nan, np.float32), steps=1)
+    assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(state.params))
+    assert metrics["loss"] == 0 and scores["images"] == 0
+    assert np.isnan(rmse(np.full((1, 8, 8, 1), np.nan), np.zeros((1, 8, 8, 1)))).all()
