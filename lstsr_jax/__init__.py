@@ -13,10 +13,14 @@ if TYPE_CHECKING:
     from lstsr_jax.gaps import fill_gaps
     from lstsr_jax.metrics import psnr, rmse, ssim
     from lstsr_jax.models import create_model
+    from lstsr_jax.models.dmcn import DMCN
     from lstsr_jax.models.mrunet import MRUNet
+    from lstsr_jax.models.torch_weights import import_torch_state_dict
+    from lstsr_jax.models.vdsr import VDSR
     from lstsr_jax.pooling import l4_pool
     from lstsr_jax.predictor import Predictor, load_predictor, save_predictor
     from lstsr_jax.resize import upsample
+    from lstsr_jax.sharpening import atprk, tsharp
 
 __version__ = "0.1.0"
 
@@ -32,7 +36,13 @@ _HOME = {
     "ssim": "metrics",
     # networks
     "MRUNet": "models.mrunet",
+    "VDSR": "models.vdsr",
+    "DMCN": "models.dmcn",
     "create_model": "models",
+    "import_torch_state_dict": "models.torch_weights",
+    # classical methods
+    "tsharp": "sharpening",
+    "atprk": "sharpening",
     # prediction
     "Predictor": "predictor",
     "load_predictor": "predictor",
@@ -45,21 +55,26 @@ _HOME = {
 }
 
 __all__ = [
+    "DMCN",
+    "VDSR",
     "Config",
     "DataConfig",
     "MRUNet",
     "ModelConfig",
     "Predictor",
     "TrainConfig",
+    "atprk",
     "conserve_energy",
     "create_model",
     "fill_gaps",
+    "import_torch_state_dict",
     "l4_pool",
     "load_predictor",
     "psnr",
     "rmse",
     "save_predictor",
     "ssim",
+    "tsharp",
     "upsample",
 ]
 

@@ -3,7 +3,9 @@
 from flax import linen as nn
 
 from lstsr_jax.config import ModelConfig
+from lstsr_jax.models.dmcn import DMCN
 from lstsr_jax.models.mrunet import MRUNet
+from lstsr_jax.models.vdsr import VDSR
 
 
 def create_model(config: ModelConfig, axis_name: str | None = None) -> nn.Module:
@@ -18,4 +20,8 @@ def create_model(config: ModelConfig, axis_name: str | None = None) -> nn.Module
     """
     if config.name == "mrunet":
         return MRUNet(config.width, config.bridge_blocks, axis_name=axis_name)
-    raise ValueError(f"model {config.name!r} is unknown")
+    if config.name == "vdsr":
+        return VDSR(config.depth, config.width, axis_name=axis_name)
+    if config.name == "dmcn":
+        return DMCN(config.width, axis_name=axis_name)
+    raise ValueError(f"model {config.name!r} is unknown; choose one of mrunet, vdsr, dmcn")

@@ -9,8 +9,6 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-NAMES = {"MRUNet": "mrunet", "VDSR": "vdsr", "DMCN_prelu": "dmcn"}
-
 
 @dataclasses.dataclass(frozen=True)
 class ReferenceModels:

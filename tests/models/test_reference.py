@@ -13,8 +13,7 @@ import pytest
 
 from lstsr_jax.models.torch_weights import NETWORKS, export_torch_state_dict, import_torch_state_dict
 
-from .conftest import NAMES
-
+NAMES = {"MRUNet": "mrunet", "VDSR": "vdsr", "DMCN_prelu": "dmcn"}
 CASES = {"MRUNet": ("MRUNet", 0.5), "VDSR": ("VDSR", 0.5), "VDSR_gain1": ("VDSR", 1.0)}
 CASES |= {"DMCN_prelu": ("DMCN_prelu", 0.5), "DMCN_prelu_gain1": ("DMCN_prelu", 1.0)}
 INPUTS = [(case, name) for case in CASES for name in "ac" if (case, name) != ("DMCN_prelu", "c")]

@@ -21,8 +21,7 @@ from lstsr_jax.models.torch_weights import (
 )
 from lstsr_jax.models.vdsr import VDSR
 
-from .conftest import NAMES
-
+NAMES = {"MRUNet": "mrunet", "VDSR": "vdsr", "DMCN_prelu": "dmcn"}
 MODULES = {
     "mrunet": [MRUNet(width=2), MRUNet(width=3, bridge_blocks=3)],
     "vdsr": [VDSR(width=3), VDSR(depth=23, width=2)],

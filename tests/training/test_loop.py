@@ -87,7 +87,7 @@ def test_batch_must_divide_over_devices(small_config, dataset, tmp_path):
 
 def test_a_loss_that_is_not_finite_stops_the_run(small_config, dataset, tmp_path):
     hot = dataclasses.replace(small_config, train=dataclasses.replace(small_config.train, learning_rate=1e30))
-    with pytest.raises(InputError, match="not finite in epoch 1; lower --train.learning-rate"):
+    with pytest.raises(InputError, match=r"not finite in epoch 1; lower --train\.learning-rate"):
         train(hot, dataset, tmp_path / "hot")
 
 

@@ -1,20 +1,39 @@
 """The pmapped step: two devices and one device must be the same computation."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from flax import linen as nn
 
 from lstsr_jax.config import ModelConfig
 from lstsr_jax.metrics import rmse
 from lstsr_jax.models import create_model
+from lstsr_jax.models.layers import BatchNorm, DoubleConv
 from lstsr_jax.predictor import Normalization
 from lstsr_jax.resize import upsample
 from lstsr_jax.training.state import create_state
 from lstsr_jax.training.step import AXIS, Task, make_eval_step, make_train_step
 
 MODEL = ModelConfig(width=4)
+
+
+class TwoLayers(nn.Module):
+    """A network of seconds with everything that could depend on the number of devices: convolutions, BatchNorm."""
+
+    axis_name: str | None = None
+
+    @nn.compact
+    def __call__(self, x, train=False):
+        norm = functools.partial(BatchNorm, use_running_average=not train, axis_name=self.axis_name)
+        return x + nn.Conv(1, (3, 3), kernel_init=nn.initializers.zeros, name="output")(DoubleConv(6, norm)(x))
+
+
+def task_of(module=None):
+    return Task(module or TwoLayers(AXIS), MODEL, Normalization("anomaly", 3.0))
 
 
 @pytest.fixture(scope="module")
@@ -27,12 +46,12 @@ def truth():
     return lst
 
 
-def run(devices, truth, model=MODEL, steps=3):
-    task = Task(create_model(model, axis_name=AXIS), model, Normalization("anomaly", 3.0))
+def run(devices, truth, module=None, steps=3):
+    task = task_of(module)
     optimizer = optax.sgd(1e-2)
     state = create_state(task.module, optimizer, seed=1, side=32)
     # A network whose last layer is zero passes no gradient to the others.
-    params = jax.tree.map(lambda p: p + 0.02 * jnp.cos(jnp.arange(p.size, dtype=p.dtype)).reshape(p.shape), state.params)
+    params = jax.tree.map(lambda p: p + 0.02 * jnp.cos(jnp.arange(p.size)).reshape(p.shape), state.params)
     state = state.replace(params=params)
     step = jax.pmap(make_train_step(task, optimizer), AXIS, in_axes=(None, 0), out_axes=(None, None), devices=devices)
     batch = truth.reshape(len(devices), -1, *truth.shape[1:])
@@ -42,9 +61,10 @@ def run(devices, truth, model=MODEL, steps=3):
     return jax.device_get((state, metrics, evaluate(state.variables, batch)))
 
 
-def test_two_devices_equal_one(truth):
-    one = run(jax.devices()[:1], truth)
-    two = run(jax.devices()[:2], truth)
+@pytest.mark.parametrize("module", [TwoLayers(AXIS), create_model(MODEL, axis_name=AXIS)], ids=["tiny", "mrunet"])
+def test_two_devices_equal_one(truth, module):
+    one = run(jax.devices()[:1], truth, module)
+    two = run(jax.devices()[:2], truth, module)
     assert len(jax.devices()) >= 2
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5), one, two)
     changed = jax.tree.map(lambda s: float(np.abs(s).max()), one[0].batch_stats)
@@ -53,8 +73,7 @@ def test_two_devices_equal_one(truth):
 
 def test_loss_is_the_mean_over_observed_pixels(truth):
     """Against numpy: with a learning rate of zero the first step's loss is the network's masked mean square error."""
-    model = ModelConfig(width=4)
-    task = Task(create_model(model, axis_name=AXIS), model, Normalization("anomaly", 3.0))
+    task = task_of()
     optimizer = optax.sgd(0.0)
     state = create_state(task.module, optimizer, seed=1, side=32)
     step = jax.pmap(make_train_step(task, optimizer), AXIS, in_axes=(None, 0), out_axes=(None, None))
@@ -67,7 +86,7 @@ def test_loss_is_the_mean_over_observed_pixels(truth):
 
 
 def test_padding_images_are_not_counted(truth):
-    task = Task(create_model(MODEL, axis_name=AXIS), MODEL, Normalization("anomaly", 3.0))
+    task = task_of()
     state = create_state(task.module, optax.sgd(0.0), seed=1, side=32)
     evaluate = jax.pmap(make_eval_step(task), AXIS, in_axes=(None, 0), out_axes=None)
     padded = np.concatenate([truth[1:4], np.full_like(truth[:3], np.nan)])
@@ -79,8 +98,8 @@ def test_padding_images_are_not_counted(truth):
 
 def test_training_lowers_the_loss(truth):
     _, first, _ = run(jax.devices()[:1], truth, steps=1)
-    _, last, scores = run(jax.devices()[:1], truth, steps=30)
-    assert last["loss"] < 0.9 * first["loss"]
+    _, last, scores = run(jax.devices()[:1], truth, steps=60)
+    assert last["loss"] < 0.97 * first["loss"]
     assert np.isfinite(scores["rmse"])
 
 

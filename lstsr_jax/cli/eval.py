@@ -1,0 +1,59 @@
+"""Flags of ``eval.py``."""
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+from lstsr_jax.config import DataConfig
+from lstsr_jax.errors import InputError
+
+
+@dataclasses.dataclass(frozen=True)
+class EvalArguments:
+    """Evaluate checkpoints beside classical methods: fine LST is degraded, super-resolved and compared with itself."""
+
+    checkpoint: Annotated[tuple[str, ...], tyro.conf.arg(metavar="C"), tyro.conf.UseAppendAction] = ()
+    """Training workdir or checkpoint directory; may be given several times."""
+    granules: str | None = None
+    """Directory of granules; default: the data of the first checkpoint."""
+    split: Literal["train", "validation", "test", "all"] = "test"
+    """Which patches; all for granules never used in training."""
+    split_by: Literal["date", "place", "random", "year"] | None = None
+    """Rule of the splits; default: that of the first checkpoint."""
+    protocol: Literal["strict", "paper"] = "strict"
+    """strict: every method on the same pixels. paper: as the authors ran it."""
+    methods: str = "bilinear,bicubic"
+    """Classical methods, separated by commas."""
+    report_dir: Path = Path("report")
+    """Receives metrics.json, per_image.csv, table.md and figures."""
+    data_dir: str | None = None
+    """Where prepared datasets are kept; default as TFDS."""
+
+    def data_config(self, trained_on: DataConfig) -> DataConfig:
+        """The patches to score: those of the first checkpoint with what was asked for changed."""
+        return dataclasses.replace(
+            trained_on,
+            granules=self.granules or trained_on.granules,
+            split_by=self.split_by or trained_on.split_by,
+            data_dir=self.data_dir or trained_on.data_dir,
+        )
+
+    @property
+    def method_names(self) -> tuple[str, ...]:
+        """``methods`` as a tuple."""
+        return tuple(name.strip() for name in self.methods.split(",") if name.strip())
+
+
+def eval_arguments(argv: Sequence[str] | None = None) -> EvalArguments:
+    """Parse the flags of ``eval.py``.
+
+    Raises:
+        InputError: if there is nothing to evaluate.
+    """
+    arguments = tyro.cli(EvalArguments, args=argv, prog="eval.py")
+    if not arguments.checkpoint and not arguments.method_names:
+        raise InputError("--checkpoint: give at least one checkpoint or one of --methods")
+    return arguments
