@@ -100,6 +100,7 @@ def _quickstart() -> Config:
     """Minutes on a 2-core CPU: simulated granules and a small Multi-residual U-Net."""
     return Config(
         "quickstart",
+        data=DataConfig(stride=32),
         model=ModelConfig(width=8, conserve_energy=True),
         train=TrainConfig(
             epochs=8, batch_size=16, learning_rate=2e-3, schedule="cosine", warmup_epochs=0.5, augment="dihedral"
