@@ -14,7 +14,6 @@ from data_builders.modis_lst.modis_lst_dataset_builder import Builder, ModisLstC
 from lstsr_jax.config import DataConfig
 from lstsr_jax.data import PreparedDataset
 from lstsr_jax.errors import InputError
-from lstsr_jax.geo import find_granules
 
 
 def prepare(config: DataConfig) -> PreparedDataset:
@@ -28,9 +27,9 @@ def prepare(config: DataConfig) -> PreparedDataset:
     rule = CutRule(
         config.split_by, config.patch_size, config.stride, config.min_valid_fraction, config.max_lst_error_k
     )
-    granules = None if config.granules is None else Path(config.granules).expanduser()
+    granules, ndvi = (None if given is None else Path(given).expanduser() for given in (config.granules, config.ndvi))
     builder_config = ModisLstConfig(
-        name=_config_name(granules, rule), granules=granules, simulated=granules is None, rule=rule
+        name=_config_name(granules, ndvi, rule), granules=granules, simulated=granules is None, ndvi=ndvi, rule=rule
     )
     if not sys.stderr.isatty():
         tfds.disable_progress_bar()
@@ -44,18 +43,21 @@ def prepare(config: DataConfig) -> PreparedDataset:
     return dataset
 
 
-def _config_name(granules: Path | None, rule: CutRule) -> str:
-    """A readable name that changes with the granules and with the rule."""
-    if granules is None:
-        files, stem = [], "simulated"
-    elif not granules.is_dir():
-        raise InputError(f"--granules {granules}: no such directory")
-    else:
-        found, _ = find_granules(granules)
-        files = sorted({(str(path.relative_to(granules)), path.stat().st_size) for path, _ in found})
-        stem = re.sub(r"[^A-Za-z0-9]+", "_", granules.resolve().name)
-    digest = hashlib.sha256(json.dumps([files, repr(rule), granules and str(granules.resolve())]).encode()).hexdigest()
+def _config_name(granules: Path | None, ndvi: Path | None, rule: CutRule) -> str:
+    """A readable name that changes with the files and with the rule."""
+    stem = "simulated" if granules is None else re.sub(r"[^A-Za-z0-9]+", "_", granules.resolve().name)
+    files = [_listing("--granules", granules), _listing("--ndvi", ndvi)]
+    digest = hashlib.sha256(json.dumps([files, repr(rule)]).encode()).hexdigest()
     return f"{stem}-{rule.split_by}-{digest[:8]}"
+
+
+def _listing(flag: str, directory: Path | None) -> list[tuple[str, int]]:
+    """Absolute names and sizes of the files below a directory."""
+    if directory is None:
+        return []
+    if not directory.is_dir():
+        raise InputError(f"{flag} {directory}: no such directory")
+    return sorted((str(path.resolve()), path.stat().st_size) for path in directory.rglob("*") if path.is_file())
 
 
 __all__ = ["Builder", "ModisLstConfig", "prepare"]

@@ -21,6 +21,8 @@ class DataConfig:
 
     granules: Annotated[str | None, tyro.conf.arg(prefix_name=False)] = None
     """Directory of MOD11A1/MYD11A1 granules (HDF4 or GeoTIFF); simulated granules if left out."""
+    ndvi: Annotated[str | None, tyro.conf.arg(prefix_name=False)] = None
+    """Directory of MOD13A2 NDVI (HDF4 or <granule>_1_km_16_days_NDVI.tif), stored beside each LST patch."""
     split_by: SplitBy = "date"
     """date: whole 16-day periods; place: no grid cell in two splits; random: patches (the paper); year: 2017-2020
     train, 2011-2013 held out."""
@@ -40,14 +42,18 @@ class DataConfig:
 class ModelConfig:
     """Which network, and the path from coarse to fine LST around it."""
 
-    name: Literal["mrunet", "vdsr", "dmcn"] = "mrunet"
-    """Network architecture."""
+    name: Literal["mrunet", "vdsr", "dmcn", "edsr"] = "mrunet"
+    """Network architecture; edsr works at the coarse resolution and is the lightest."""
     width: int = 64
     """Channels of the first level."""
     bridge_blocks: int = 1
     """Residual blocks in the bridge of the Multi-residual U-Net."""
     depth: int = 20
     """Convolutions of VDSR."""
+    blocks: int = 8
+    """Residual blocks of EDSR."""
+    guide: Literal["none", "ndvi"] = "none"
+    """ndvi: the network sees fine NDVI beside the coarse LST, and does without where there is none."""
     factor: int = 4
     """Fine resolution = coarse x factor."""
     upsampling: Upsampling = "bicubic"
@@ -80,6 +86,10 @@ class TrainConfig:
     """Length of the cosine schedule's warm-up."""
     augment: Literal["none", "flip", "dihedral"] = "flip"
     """flip: left-right flips (the paper's code); dihedral: the 8 flips and rotations."""
+    input_noise_k: float = 0.0
+    """Noise on the coarse input: per image a standard deviation drawn uniformly up to this, in kelvin."""
+    guide_dropout: float = 0.1
+    """Share of training patches whose NDVI is withheld, so that a guided network still works without."""
     seed: int = 0
     """Seed of initial weights, shuffling and augmentation."""
     checkpoint_every: int = 1
@@ -195,5 +205,9 @@ def check(config: Config) -> None:
             raise InputError(f"{flag} {value}: must be positive")
     if not 0 < data.min_valid_fraction <= 1:
         raise InputError(f"--data.min-valid-fraction {data.min_valid_fraction}: must be in (0, 1]")
+    if train.input_noise_k < 0:
+        raise InputError(f"--train.input-noise-k {train.input_noise_k}: must not be negative")
+    if not 0 <= train.guide_dropout <= 1:
+        raise InputError(f"--train.guide-dropout {train.guide_dropout}: must be in [0, 1]")
     if data.patch_size % model.factor:
         raise InputError(f"--data.patch-size {data.patch_size}: must be a multiple of the factor {model.factor}")

@@ -11,9 +11,13 @@ import grain
 import numpy as np
 import tensorflow_datasets as tfds
 
+from lstsr_jax.config import Config
 from lstsr_jax.errors import InputError
 
-Batch = dict[str, Any]
+Example = dict[str, Any]
+"""One patch with its provenance, as TFDS decodes it."""
+Batch = dict[str, np.ndarray]
+"""Images by name."""
 
 
 class PreparedDataset:
@@ -42,7 +46,7 @@ class PreparedDataset:
         """Names of the splits that hold patches."""
         return list(self._builder.info.splits)
 
-    def source(self, split: str) -> Sequence[Batch]:
+    def source(self, split: str) -> Sequence[Example]:
         """Random access to the examples of ``split`` (or ``"all"``), decoded to numpy.
 
         Raises:
@@ -57,61 +61,89 @@ class PreparedDataset:
         return self._builder.as_data_source(split)
 
 
+FIELDS = ("lst", "ndvi")
+"""Features of an example that are images; ``ndvi`` only in datasets built with it."""
+
+
+def images(example: Example) -> Batch:
+    """The image features of an example, by name."""
+    return {name: example[name] for name in FIELDS if name in example}
+
+
+def share_out(batch: Batch, devices: int) -> Batch:
+    """``(B, ...)`` arrays as ``(devices, B/devices, ...)``."""
+    return {name: values.reshape(devices, -1, *values.shape[1:]) for name, values in batch.items()}
+
+
 class _Augment(grain.transforms.RandomMap):
-    """Random flips, or the eight flips and rotations, of a square patch."""
+    """Random flips or rotations, the same for all images of an example; withheld NDVI; noise for the coarse input."""
 
-    def __init__(self, kind: str) -> None:
-        self.kind = kind
+    def __init__(self, config: Config) -> None:
+        self._train, self._factor = config.train, config.model.factor
 
-    def random_map(self, element: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        code = int(rng.integers(8)) if self.kind == "dihedral" else int(rng.integers(2))
-        if code & 1:
-            element = element[:, ::-1]
-        return np.ascontiguousarray(np.rot90(element, code >> 1))
+    def random_map(self, element: Batch, rng: np.random.Generator) -> Batch:
+        code = int(rng.integers(8))
+        if self._train.augment == "flip":
+            code &= 1
+        if self._train.augment != "none":
+            element = {name: np.ascontiguousarray(_turn(values, code)) for name, values in element.items()}
+        if "ndvi" in element and rng.random() < self._train.guide_dropout:
+            element = {**element, "ndvi": np.full_like(element["ndvi"], np.nan)}
+        if self._train.input_noise_k:
+            sigma = rng.uniform(0, self._train.input_noise_k)
+            coarse = [side // self._factor for side in element["lst"].shape[:2]]
+            element = {**element, "noise": rng.normal(0, sigma, (*coarse, 1)).astype(np.float32)}
+        return element
 
 
-def _lst(example: Batch) -> np.ndarray:
-    return example["lst"]
+def _turn(image: np.ndarray, code: int) -> np.ndarray:
+    """One of the 8 flips and rotations of a square image."""
+    return np.rot90(image[:, ::-1] if code & 1 else image, code >> 1)
 
 
 class TrainingBatches:
     """The training batches of a run: a pure function of the seed and the step, so a run resumes from its step alone."""
 
-    def __init__(self, source: Sequence[Batch], *, batch_size: int, devices: int, augment: str, seed: int) -> None:
+    def __init__(self, source: Sequence[Example], config: Config, *, devices: int) -> None:
         """Shuffle anew every epoch, augment, and cut into full batches.
 
         Raises:
-            InputError: if the batch does not divide over the devices or is larger than the split.
+            InputError: if the batch does not divide over the devices, is larger than the split, or lacks NDVI.
         """
-        if batch_size % devices:
-            raise InputError(f"--train.batch-size {batch_size}: must be a multiple of the {devices} devices")
-        if len(source) < batch_size:
-            raise InputError(f"--train.batch-size {batch_size}: larger than the {len(source)} training patches")
-        dataset = grain.MapDataset.source(source).map(_lst).seed(seed).shuffle()
-        if augment != "none":
-            dataset = dataset.random_map(_Augment(augment))
-        self._epoch = dataset.batch(batch_size, drop_remainder=True)
+        size = config.train.batch_size
+        if size % devices:
+            raise InputError(f"--train.batch-size {size}: must be a multiple of the {devices} devices")
+        if len(source) < size:
+            raise InputError(f"--train.batch-size {size}: larger than the {len(source)} training patches")
+        guided = config.model.guide == "ndvi"
+        if guided and "ndvi" not in source[0]:
+            raise InputError("--model.guide ndvi: the dataset holds no NDVI; add --ndvi DIR")
+        names = FIELDS if guided else ("lst",)
+        dataset = grain.MapDataset.source(source).map(lambda example: {name: example[name] for name in names})
+        dataset = dataset.seed(config.train.seed).shuffle().random_map(_Augment(config))
+        self._epoch = dataset.batch(size, drop_remainder=True)
         self.steps_per_epoch = len(self._epoch)
         self._devices = devices
 
-    def epoch(self, number: int, start: int = 0) -> Iterator[np.ndarray]:
-        """Batches ``(devices, b, S, S, 1)`` of epoch ``number`` (from 0), from batch ``start`` of it on."""
+    def epoch(self, number: int, start: int = 0) -> Iterator[Batch]:
+        """Batches of ``(devices, b, ...)`` arrays of epoch ``number`` (from 0), from batch ``start`` of it on."""
         first = number * self.steps_per_epoch
         dataset = self._epoch.repeat()[first + start : first + self.steps_per_epoch]
         for batch in dataset.to_iter_dataset():
-            yield batch.reshape(self._devices, -1, *batch.shape[1:])
+            yield share_out(batch, self._devices)
 
 
-def evaluation_batches(source: Sequence[Batch], batch_size: int) -> Iterator[tuple[np.ndarray, list[Batch]]]:
+def evaluation_batches(source: Sequence[Example], batch_size: int) -> Iterator[tuple[Batch, list[Example]]]:
     """All patches in order, in batches of one shape.
 
     Yields:
-        lst ``(batch_size, S, S, 1)`` K, the last batch filled up with NaN images; and the examples in it.
+        images ``(batch_size, S, S, 1)`` by name, the last batch filled up with NaN; and the examples in it.
     """
     for start in range(0, len(source), batch_size):
         examples = [source[i] for i in range(start, min(start + batch_size, len(source)))]
-        lst = np.stack([example["lst"] for example in examples])
-        missing = batch_size - len(examples)
-        if missing:
-            lst = np.concatenate([lst, np.full((missing, *lst.shape[1:]), np.nan, lst.dtype)])
-        yield lst, examples
+        batch = {}
+        for name in images(examples[0]):
+            values = np.stack([example[name] for example in examples])
+            filler = np.full((batch_size - len(examples), *values.shape[1:]), np.nan, values.dtype)
+            batch[name] = np.concatenate([values, filler])
+        yield batch, examples

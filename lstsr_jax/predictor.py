@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 from flax import struct
 
-from lstsr_jax._shapes import require_image
+from lstsr_jax._shapes import require_image, require_refinement
 from lstsr_jax.config import ModelConfig
 from lstsr_jax.energy import conserve_energy
 from lstsr_jax.models import create_model
@@ -24,7 +24,10 @@ from lstsr_jax.storage import find_checkpoint, read_metadata, read_variables, wr
 Variables = Any
 """Flax variables: a dict with ``params`` and ``batch_stats``."""
 Network = Callable[[jax.Array], jax.Array]
-"""Normalised ILR ``(B, H, W, 1)`` -> the same shape."""
+"""Normalised ILR ``(B, H, W, 1)``, or ILR, NDVI and its mask ``(B, H, W, 3)`` -> normalised fine ``(B, H, W, 1)``."""
+
+NDVI_CENTRE, NDVI_SCALE = 0.5, 0.25
+"""What a guided network sees of NDVI: zero at the centre, one unit per scale; zero also where there is none."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,22 +50,43 @@ class Normalization:
         return ilr.mean((1, 2), keepdims=True)
 
 
+def input_channels(config: ModelConfig) -> int:
+    """Channels of what the network sees: ILR, and for a guided one NDVI and its mask."""
+    return 3 if config.guide == "ndvi" else 1
+
+
 def normalization_for(config: ModelConfig, train_max_k: float) -> Normalization:
     """The normalisation that a model configuration asks for, given the training maximum in kelvin."""
     scale_k = train_max_k if config.normalization == "train_max" else config.anomaly_scale_k
     return Normalization(config.normalization, scale_k)
 
 
+def guide_channels(ndvi: jax.Array) -> jax.Array:
+    """Fine NDVI ``(B, H, W, 1)`` with NaN gaps as a network sees it: normalised values and a mask, ``(B, H, W, 2)``."""
+    known = jnp.isfinite(ndvi)
+    values = jnp.where(known, (jnp.where(known, ndvi, 0) - NDVI_CENTRE) / NDVI_SCALE, 0)
+    return jnp.concatenate([values, known.astype(values.dtype)], axis=-1)
+
+
 def coarse_to_fine(
-    network: Network, coarse: jax.Array, config: ModelConfig, normalization: Normalization
+    network: Network,
+    coarse: jax.Array,
+    config: ModelConfig,
+    normalization: Normalization,
+    ndvi: jax.Array | None = None,
 ) -> jax.Array:
     """Super-resolve ``(B, h, w, 1)`` K without gaps to ``(B, h*f, w*f, 1)`` K with any network.
 
-    Pure: differentiable in the coarse field and in whatever the network closes over.
+    Pure: differentiable in the coarse field and in whatever the network closes over. A guided network also sees
+    ``ndvi``, ``(B, h*f, w*f, 1)`` with NaN gaps; None is NDVI that is missing everywhere.
     """
     ilr = upsample(coarse, config.factor, config.upsampling)
     centre = normalization.centre(ilr)
-    fine = network((ilr - centre) / normalization.scale_k) * normalization.scale_k + centre
+    seen = (ilr - centre) / normalization.scale_k
+    if config.guide == "ndvi":
+        guide = jnp.full_like(ilr, jnp.nan) if ndvi is None else ndvi
+        seen = jnp.concatenate([seen, guide_channels(guide)], axis=-1)
+    fine = network(seen) * normalization.scale_k + centre
     return conserve_energy(fine, coarse) if config.conserve_energy else fine
 
 
@@ -70,8 +94,9 @@ def coarse_to_fine(
 class Predictor:
     """A trained model as a pure function of the coarse field.
 
-    ``predictor(coarse)`` maps ``(B, h, w, 1)`` K without NaN to ``(B, h*f, w*f, 1)`` K. It is jitted, may be used under
-    ``jax.grad`` and ``jax.vmap``, and is itself a pytree whose leaves are the variables.
+    ``predictor(coarse)`` maps ``(B, h, w, 1)`` K without NaN to ``(B, h*f, w*f, 1)`` K; a guided model takes
+    ``predictor(coarse, ndvi)`` with fine NDVI ``(B, h*f, w*f, 1)``, NaN where there is none. It is jitted, may be used
+    under ``jax.grad`` and ``jax.vmap``, and is itself a pytree whose leaves are the variables.
     """
 
     variables: Variables
@@ -79,17 +104,28 @@ class Predictor:
     config: ModelConfig = struct.field(pytree_node=False)
     normalization: Normalization = struct.field(pytree_node=False)
 
-    def __call__(self, coarse: jax.Array) -> jax.Array:
+    def __call__(self, coarse: jax.Array, ndvi: jax.Array | None = None) -> jax.Array:
         """Super-resolve a batch of coarse fields.
 
         Raises:
-            ValueError: if ``coarse`` is not ``(B, h, w, 1)``.
+            ValueError: if ``coarse`` is not ``(B, h, w, 1)``, or NDVI is given that does not fit it or the model.
         """
         coarse = jnp.asarray(coarse)
         require_image("coarse", coarse.shape)
         if coarse.ndim != 4 or coarse.shape[-1] != 1:
             raise ValueError(f"coarse must be (B, h, w, 1) in kelvin, got {coarse.shape}: add or select axes")
-        return _predict(self, coarse)
+        if ndvi is not None:
+            if not self.guided:
+                raise ValueError("this model is not guided by NDVI: call predictor(coarse)")
+            ndvi = jnp.asarray(ndvi)
+            if require_refinement(ndvi.shape, coarse.shape) != self.factor:
+                raise ValueError(f"ndvi {ndvi.shape} must be coarse {coarse.shape} times the factor {self.factor}")
+        return _predict(self, coarse, ndvi)
+
+    @property
+    def guided(self) -> bool:
+        """Whether the model takes NDVI."""
+        return self.config.guide == "ndvi"
 
     @property
     def factor(self) -> int:
@@ -98,11 +134,11 @@ class Predictor:
 
 
 @jax.jit
-def _predict(predictor: Predictor, coarse: jax.Array) -> jax.Array:
+def _predict(predictor: Predictor, coarse: jax.Array, ndvi: jax.Array | None) -> jax.Array:
     def network(x: jax.Array) -> jax.Array:
         return predictor.module.apply(predictor.variables, x)  # type: ignore[return-value]
 
-    return coarse_to_fine(network, coarse, predictor.config, predictor.normalization)
+    return coarse_to_fine(network, coarse, predictor.config, predictor.normalization, ndvi)
 
 
 def save_predictor(directory: str | Path, predictor: Predictor) -> None:
@@ -128,7 +164,8 @@ def load_predictor(path: str | Path) -> Predictor:
     metadata = read_metadata(directory)
     config = ModelConfig(**metadata["model"])
     module = create_model(config)
-    shape = (1, 16 * config.factor, 16 * config.factor, 1)
+    side = 16 * config.factor
+    shape = (1, side, side, input_channels(config))
     abstract = jax.eval_shape(module.init, jax.random.key(0), jax.ShapeDtypeStruct(shape, jnp.float32))
     here = jax.sharding.SingleDeviceSharding(jax.devices()[0])
     abstract = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=here), abstract)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from data_builders.modis_lst.ndvi import NdviLibrary
 from data_builders.modis_lst.patches import SPLITS, patch_windows, split_of
 from lstsr_jax.errors import InputError
 from lstsr_jax.geo import GranuleError, Overpass, QualityPolicy, Scene, find_granules, read_lst
@@ -47,13 +48,13 @@ class PatchIndex:
     summary: dict[str, Any]
 
 
-def index_granules(directory: Path, rule: CutRule) -> PatchIndex:
+def index_granules(directory: Path, rule: CutRule, ndvi: Path | None = None) -> PatchIndex:
     """Read every granule once and list the patches to keep.
 
     A granule that cannot be read is reported by name, skipped and counted.
 
     Raises:
-        InputError: if the directory is missing or holds no usable patch; the message says what was found.
+        InputError: if a directory is missing or holds no usable patch; the message says what was found.
     """
     if not directory.is_dir():
         raise InputError(f"--granules {directory}: no such directory")
@@ -65,7 +66,8 @@ def index_granules(directory: Path, rule: CutRule) -> PatchIndex:
             + (f" ({reasons})" if reasons else "")
             + "; give a directory of .hdf granules or <granule>_LST_Day_1km.tif files"
         )
-    layers, unreadable, dates = [], [], set()
+    library = None if ndvi is None else NdviLibrary(ndvi)
+    layers, unreadable, dates, without_ndvi = [], [], set(), set()
     highest, observed, dropped, assumed_clear = dict.fromkeys(SPLITS, 0.0), [], 0, 0
     for path, overpass in tqdm(found, desc="indexing granules", unit="layer", disable=None):
         try:
@@ -75,6 +77,10 @@ def index_granules(directory: Path, rule: CutRule) -> PatchIndex:
             tqdm.write(f"skipped: {error}", file=sys.stderr)
             continue
         dates.add(scene.date.isoformat())
+        if library is not None:
+            library.field_for(scene)  # a grid that does not fit is an error before anything is written
+            if library.path_for(scene.tile, scene.date) is None:
+                without_ndvi.add(scene.date.isoformat())
         valid = np.isfinite(scene.lst)
         observed.append(float(valid.mean()))
         assumed_clear += scene.quality is None
@@ -91,6 +97,8 @@ def index_granules(directory: Path, rule: CutRule) -> PatchIndex:
     counts = Counter(split for layer in layers for *_, split in layer.patches)
     summary = {
         "source": str(directory),
+        "ndvi": None if ndvi is None else str(ndvi),
+        "dates_without_ndvi": sorted(without_ndvi),
         **dataclasses.asdict(rule),
         "layers": len(found),
         "dates": len(dates),
@@ -134,6 +142,8 @@ def describe(summary: dict[str, Any]) -> str:
         line += f"; {summary['dropped_by_split_rule']} left out by the split rule"
     if summary["layers_without_quality"]:
         line += f"; {summary['layers_without_quality']} layers without QC, taken as all clear"
+    if summary["dates_without_ndvi"]:
+        line += f"; {len(summary['dates_without_ndvi'])} dates without NDVI"
     if summary["unreadable"]:
         line += f"; {len(summary['unreadable'])} unreadable: {', '.join(summary['unreadable'])}"
     return line

@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 
 from data_builders.modis_lst.index import CutRule, Layer, PatchIndex, index_granules
+from data_builders.modis_lst.ndvi import NdviLibrary
 from data_builders.modis_lst.simulated import write_simulated_granules
 from lstsr_jax.geo import read_lst
 
@@ -21,11 +22,13 @@ class ModisLstConfig(tfds.core.BuilderConfig):
     Attributes:
         granules: directory of granules; None: TFDS's manual directory.
         simulated: build from simulated granules instead.
+        ndvi: directory of MOD13A2 granules; examples then have a feature ``ndvi``.
         rule: how scenes are cut and split.
     """
 
     granules: Path | None = None
     simulated: bool = False
+    ndvi: Path | None = None
     rule: CutRule = dataclasses.field(default_factory=CutRule)
 
 
@@ -47,10 +50,13 @@ class Builder(tfds.core.GeneratorBasedBuilder):
 
     def _info(self) -> tfds.core.DatasetInfo:
         side = self.builder_config.rule.patch_size
+        image = tfds.features.Tensor(shape=(side, side, 1), dtype=np.float32)
+        guide = {} if self.builder_config.ndvi is None else {"ndvi": image}
         return self.dataset_info_from_configs(
             features=tfds.features.FeaturesDict(
                 {
-                    "lst": tfds.features.Tensor(shape=(side, side, 1), dtype=np.float32, doc="LST in K, NaN: none"),
+                    "lst": image,
+                    **guide,
                     "granule": tfds.features.Text(doc="granule id"),
                     "date": tfds.features.Text(doc="acquisition date, YYYY-MM-DD"),
                     "tile": tfds.features.Text(doc="tile of the MODIS sinusoidal grid, hHHvVV"),
@@ -76,7 +82,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
                 directory = write_simulated_granules(Path(self._data_dir_root) / "simulated_granules")
             else:
                 directory = Path(config.granules or manual_dir or "")
-            self._index = index_granules(directory, config.rule)
+            self._index = index_granules(directory, config.rule, config.ndvi)
         return self._index
 
     def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Iterator[tuple[str, Any]]]:
@@ -87,18 +93,20 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         return {split: self._generate_examples(index.layers, split) for split in index.summary["patches"]}
 
     def _generate_examples(self, layers: tuple[Layer, ...], split: str) -> Iterator[tuple[str, dict[str, Any]]]:
-        rule = self.builder_config.rule
+        rule, ndvi = self.builder_config.rule, self.builder_config.ndvi
+        library = None if ndvi is None else NdviLibrary(ndvi)
         for layer in layers:
             corners = [(row, col) for row, col, its_split in layer.patches if its_split == split]
             if not corners:
                 continue
             scene = read_lst(layer.path, layer.overpass, rule.policy)
+            fields = {"lst": scene.lst} if library is None else {"lst": scene.lst, "ndvi": library.field_for(scene)}
             for row, col in corners:
-                patch = scene.lst[row : row + rule.patch_size, col : col + rule.patch_size]
+                window = np.s_[row : row + rule.patch_size, col : col + rule.patch_size]
                 yield (
                     f"{scene.granule}_{scene.overpass}_{row:04d}_{col:04d}",
                     {
-                        "lst": patch[..., None],
+                        **{name: field[window][..., None] for name, field in fields.items()},
                         "granule": scene.granule,
                         "date": scene.date.isoformat(),
                         "tile": scene.tile,

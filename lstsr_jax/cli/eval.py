@@ -19,6 +19,8 @@ class EvalArguments:
     """Training workdir or checkpoint directory; may be given several times."""
     granules: str | None = None
     """Directory of granules; default: the data of the first checkpoint."""
+    ndvi: str | None = None
+    """Directory of MOD13A2 NDVI, for tsharp, atprk and guided networks."""
     split: Literal["train", "validation", "test", "all"] = "test"
     """Which patches; all for granules never used in training."""
     split_by: Literal["date", "place", "random", "year"] | None = None
@@ -26,7 +28,7 @@ class EvalArguments:
     protocol: Literal["strict", "paper"] = "strict"
     """strict: every method on the same pixels. paper: as the authors ran it."""
     methods: str = "bilinear,bicubic"
-    """Classical methods, separated by commas."""
+    """Classical methods, separated by commas: nearest, bilinear, bicubic, tsharp, atprk."""
     report_dir: Path = Path("report")
     """Receives metrics.json, per_image.csv, table.md and figures."""
     data_dir: str | None = None
@@ -37,6 +39,7 @@ class EvalArguments:
         return dataclasses.replace(
             trained_on,
             granules=self.granules or trained_on.granules,
+            ndvi=self.ndvi or (None if self.granules else trained_on.ndvi),
             split_by=self.split_by or trained_on.split_by,
             data_dir=self.data_dir or trained_on.data_dir,
         )

@@ -1,7 +1,8 @@
-"""The methods of a table, all of one form: a batch of coarse fields in, a batch of fine fields out."""
+"""The methods of a table, all of one form: a batch of coarse LST (and fine NDVI) in, a batch of fine LST out."""
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import jax
 
@@ -9,6 +10,7 @@ from lstsr_jax.errors import InputError
 from lstsr_jax.evaluation.protocols import Protocol
 from lstsr_jax.predictor import Predictor
 from lstsr_jax.resize import upsample
+from lstsr_jax.sharpening import atprk, tsharp
 
 
 @dataclasses.dataclass(frozen=True)
@@ -17,21 +19,42 @@ class Method:
 
     Attributes:
         name: of the row.
-        apply: coarse ``(B, h, w, 1)`` K without gaps -> fine ``(B, h*f, w*f, 1)`` K.
-        learned: whether the protocol's rule for networks holds.
+        apply: coarse ``(B, h, w, 1)`` K without gaps and fine NDVI ``(B, h*f, w*f, 1)`` with NaN gaps, or None ->
+            fine ``(B, h*f, w*f, 1)`` K.
+        crop_as_learned: whether the protocol's border for networks and ATPRK holds.
+        needs_ndvi: whether images without NDVI must be left out.
     """
 
     name: str
-    apply: Callable[[jax.Array], jax.Array]
-    learned: bool = False
+    apply: Callable[[jax.Array, Any], jax.Array]
+    crop_as_learned: bool = False
+    needs_ndvi: bool = False
 
 
-def _interpolation(kind: str, factor: int) -> Method:
-    return Method(kind, lambda coarse: upsample(coarse, factor, kind))
-
-
-CLASSICAL = ("bilinear", "bicubic")
+INTERPOLATIONS = ("nearest", "bilinear", "bicubic")
+SHARPENINGS = ("tsharp", "atprk")
+CLASSICAL = (*INTERPOLATIONS, *SHARPENINGS)
 """Methods that need no checkpoint."""
+
+
+def classical_method(name: str, protocol: Protocol, factor: int) -> Method:
+    """A method that needs no checkpoint, set up as the protocol says.
+
+    Raises:
+        InputError: if there is none of that name.
+    """
+    if name in INTERPOLATIONS:
+        return Method(name, lambda coarse, ndvi: upsample(coarse, factor, name))
+    if name == "tsharp":
+        return Method(name, lambda coarse, ndvi: tsharp(coarse, ndvi, factor, **protocol.tsharp), needs_ndvi=True)
+    if name == "atprk":
+        return Method(
+            name,
+            lambda coarse, ndvi: atprk(coarse, ndvi, factor, **protocol.atprk),
+            crop_as_learned=True,
+            needs_ndvi=True,
+        )
+    raise InputError(f"--methods {name}: unknown; choose among {', '.join(CLASSICAL)}")
 
 
 def network_method(name: str, predictor: Predictor, protocol: Protocol) -> Method:
@@ -39,7 +62,9 @@ def network_method(name: str, predictor: Predictor, protocol: Protocol) -> Metho
     if protocol.network_upsampling is not None:
         config = dataclasses.replace(predictor.config, upsampling=protocol.network_upsampling)
         predictor = dataclasses.replace(predictor, config=config)
-    return Method(name, predictor, learned=True)
+    if predictor.guided:
+        return Method(name, predictor, crop_as_learned=True, needs_ndvi=True)
+    return Method(name, lambda coarse, ndvi: predictor(coarse), crop_as_learned=True)
 
 
 def build_methods(
@@ -50,10 +75,7 @@ def build_methods(
     Raises:
         InputError: if a classical method is unknown.
     """
-    unknown = sorted(set(classical) - set(CLASSICAL))
-    if unknown:
-        raise InputError(f"--methods {','.join(unknown)}: unknown; choose among {', '.join(CLASSICAL)}")
-    rows = [_interpolation(name, factor) for name in classical]
+    rows = [classical_method(name, protocol, factor) for name in classical]
     return rows + [network_method(name, predictor, protocol) for name, predictor in predictors.items()]
 
 

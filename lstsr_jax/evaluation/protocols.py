@@ -1,6 +1,8 @@
 """How a table is scored: the two protocols, named in every report."""
 
 import dataclasses
+from collections.abc import Mapping
+from typing import Any
 
 from lstsr_jax.config import Upsampling
 from lstsr_jax.errors import InputError
@@ -16,6 +18,8 @@ class Protocol:
         network_upsampling: interpolation of the networks' input, or None for what each was trained with.
         crop: pixels left out on every side of interpolated fields.
         crop_learned: the same for networks and ATPRK.
+        tsharp: options of TsHARP.
+        atprk: options of ATPRK.
     """
 
     name: str
@@ -23,6 +27,8 @@ class Protocol:
     network_upsampling: Upsampling | None
     crop: int
     crop_learned: int
+    tsharp: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    atprk: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
 
 STRICT = Protocol(
@@ -35,10 +41,13 @@ STRICT = Protocol(
 PAPER = Protocol(
     "paper",
     "as the authors ran it: the input of networks interpolated bilinearly; networks and ATPRK scored without 4 pixels "
-    "on each side, interpolation on the whole image; range of each truth image",
+    "on each side, interpolation on the whole image; range of each truth image; NDVI pooled by L4, ATPRK with a 3x3 "
+    "window and bare borders; what the paper prints as bicubic is bilinear",
     network_upsampling="bilinear",
     crop=0,
     crop_learned=4,
+    tsharp={"ndvi_pool": "l4"},
+    atprk={"ndvi_pool": "l4", "window": 3, "border": "paper"},
 )
 PROTOCOLS = {protocol.name: protocol for protocol in (STRICT, PAPER)}
 

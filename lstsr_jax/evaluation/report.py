@@ -2,6 +2,7 @@
 
 import csv
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,18 +13,21 @@ _HEADINGS = {"psnr": "PSNR (dB)", "ssim": "SSIM", "rmse": "RMSE (K)"}
 _FORMATS = {"psnr": "{:.2f}", "ssim": "{:.3f}", "rmse": "{:.3f}"}
 
 
-def markdown_table(scores: Scores) -> str:
+def markdown_table(means: dict[str, dict[str, float]]) -> str:
     """Means per method, as a Markdown table."""
     lines = [
-        "| method | " + " | ".join(_HEADINGS[metric] for metric in METRICS) + " |",
-        "| --- " * (len(METRICS) + 1) + "|",
+        "| method | " + " | ".join(_HEADINGS[metric] for metric in METRICS) + " | images |",
+        "| --- " * (len(METRICS) + 2) + "|",
     ]
-    for method, row in scores.means().items():
-        lines.append(f"| {method} | " + " | ".join(_FORMATS[metric].format(row[metric]) for metric in METRICS) + " |")
+    for method, row in means.items():
+        cells = [_FORMATS[metric].format(row[metric]) for metric in METRICS]
+        lines.append(f"| {method} | " + " | ".join(cells) + f" | {row['n_images']} |")
     return "\n".join(lines)
 
 
-def write_report(directory: Path, scores: Scores, protocol: Protocol, description: dict[str, Any]) -> str:
+def write_report(
+    directory: Path, scores: Scores, protocol: Protocol, description: dict[str, Any], remarks: Sequence[str] = ()
+) -> str:
     """Write the report and return its table.
 
     Args:
@@ -31,6 +35,7 @@ def write_report(directory: Path, scores: Scores, protocol: Protocol, descriptio
         scores: of all methods.
         protocol: by which they were scored.
         description: ``split``, ``data`` and ``checkpoint`` of the evaluation.
+        remarks: lines below the table.
     """
     directory.mkdir(parents=True, exist_ok=True)
     summary = {
@@ -39,23 +44,32 @@ def write_report(directory: Path, scores: Scores, protocol: Protocol, descriptio
         "n_images": len(scores.provenance),
         "methods": scores.means(),
     }
+    common = scores.common
+    if not common.all():
+        summary["common"] = {"n_images": int(common.sum()), "methods": scores.means(common)}
     _replace(directory / "metrics.json", json.dumps(summary, indent=1) + "\n")
-    table = markdown_table(scores)
     heading = (
         f"{len(scores.provenance)} images, split `{description['split']}`, protocol `{protocol.name}`: "
         f"{protocol.description}.\n"
     )
-    _replace(directory / "table.md", heading + "\n" + table + "\n")
+    text = heading + "\n" + markdown_table(scores.means()) + "\n"
+    if not common.all():
+        text += f"\nOver the {common.sum()} images common to all methods:\n\n{markdown_table(scores.means(common))}\n"
+    text += "".join(f"\n{line}\n" for line in remarks)
+    _replace(directory / "table.md", text)
     partial = directory / "per_image.csv.partial"
     with partial.open("w", newline="") as file:
         writer = csv.writer(file)
         columns = [(method, metric) for method in scores.values for metric in METRICS]
         writer.writerow([*PROVENANCE, "range_k", *(f"{method}_{metric}" for method, metric in columns)])
         for i, origin in enumerate(scores.provenance):
-            values = (f"{scores.values[method][metric][i]:.6g}" for method, metric in columns)
+            values = (
+                f"{scores.values[method][metric][i]:.6g}" if scores.counted[method][i] else ""
+                for method, metric in columns
+            )
             writer.writerow([*origin.values(), f"{scores.range_k[i]:.6g}", *values])
     partial.replace(directory / "per_image.csv")
-    return heading + "\n" + table
+    return text.rstrip("\n")
 
 
 def _replace(path: Path, text: str) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 from lstsr_jax.data import PreparedDataset
 from lstsr_jax.degradation import degrade
 from lstsr_jax.errors import InputError
+from lstsr_jax.evaluation.dynamic_range import beaten_line, range_figure
 from lstsr_jax.evaluation.figures import comparison_figure
 from lstsr_jax.evaluation.methods import Method, build_methods, name_predictors
 from lstsr_jax.evaluation.protocols import Protocol
@@ -59,7 +60,12 @@ def evaluate(
         "dataset": str(dataset.directory),
         "checkpoint": {name: fingerprint(predictor.variables) for name, predictor in named.items()},
     }
-    table = write_report(report_dir, scores, protocol, description)
+    baseline = next((name for name in ("bicubic", "bilinear") if name in classical), None)
+    compared = [name for name in named if baseline]
+    remarks = [beaten_line(scores, name, str(baseline)) for name in compared]
+    table = write_report(report_dir, scores, protocol, description, remarks)
+    for name in compared:
+        range_figure(report_dir / f"figure_range_{name}.png", scores, name, str(baseline))
     _draw(report_dir, methods, scores, source, factor)
     return table
 
@@ -73,7 +79,9 @@ def _draw(directory: Path, methods: Sequence[Method], scores: Scores, source: Se
         index = int(chosen[np.argsort(reference[chosen])[len(chosen) // 2]])
         truth = source[index]["lst"]
         coarse, mask = degrade(jnp.asarray(truth[None]), factor)
-        estimates = {method.name: np.asarray(method.apply(coarse))[0, ..., 0] for method in methods}
+        ndvi = jnp.asarray(source[index]["ndvi"][None]) if "ndvi" in source[index] else None
+        drawn = [method for method in methods if scores.counted[method.name][index]]
+        estimates = {method.name: np.asarray(method.apply(coarse, ndvi))[0, ..., 0] for method in drawn}
         observed = np.where(np.asarray(mask)[0, ..., 0], truth[..., 0], np.nan)
         fields = {"coarse input": np.asarray(coarse)[0, ..., 0], **estimates, "truth": observed}
         errors = {name: estimate - observed for name, estimate in estimates.items()}

@@ -11,11 +11,14 @@ from tqdm import tqdm
 from lstsr_jax import metrics
 from lstsr_jax.data import evaluation_batches
 from lstsr_jax.degradation import degrade
+from lstsr_jax.errors import InputError
 from lstsr_jax.evaluation.methods import Method
 from lstsr_jax.evaluation.protocols import Protocol
 
 METRICS = ("psnr", "ssim", "rmse")
 BATCH = 32
+SMALLEST_NDVI_SHARE = 0.5
+"""An image with less of its NDVI known is left out by the methods that need it."""
 PROVENANCE = ("granule", "date", "tile", "overpass", "row", "col")
 
 
@@ -27,18 +30,27 @@ class Scores:
         provenance: where each image comes from.
         range_k: dynamic range of each truth image, K.
         values: per method and metric one value per image; dB, 1 and K.
+        counted: per method, whether it was scored on each image: methods that need NDVI leave images without out.
     """
 
     provenance: list[dict[str, Any]]
     range_k: np.ndarray
     values: dict[str, dict[str, np.ndarray]]
+    counted: dict[str, np.ndarray]
 
-    def means(self) -> dict[str, dict[str, float]]:
-        """Unweighted means over images."""
-        return {
-            method: {metric: float(np.mean(values)) for metric, values in rows.items()}
-            for method, rows in self.values.items()
-        }
+    @property
+    def common(self) -> np.ndarray:
+        """Images that every method was scored on."""
+        return np.logical_and.reduce(list(self.counted.values()))
+
+    def means(self, images: np.ndarray | None = None) -> dict[str, dict[str, float]]:
+        """Unweighted means over the images each method was scored on, or over ``images`` of them; and how many."""
+        rows = {}
+        for method, values in self.values.items():
+            chosen = self.counted[method] if images is None else self.counted[method] & images
+            row = {metric: float(np.mean(values[metric][chosen])) if chosen.any() else np.nan for metric in METRICS}
+            rows[method] = {**row, "n_images": int(chosen.sum())}
+        return rows
 
 
 def _crop(x: jax.Array, border: int) -> jax.Array:
@@ -53,7 +65,14 @@ def score(methods: Sequence[Method], protocol: Protocol, source: Sequence[Any], 
         protocol: what is scored.
         source: examples of a prepared dataset.
         factor: fine = coarse x factor.
+
+    Raises:
+        InputError: if a method needs NDVI and the dataset holds none.
     """
+    if "ndvi" not in source[0]:
+        needy = [method.name for method in methods if method.needs_ndvi]
+        if needy:
+            raise InputError(f"{', '.join(needy)}: needs NDVI, which the dataset does not hold; add --ndvi DIR")
 
     @jax.jit
     def compare(truth: jax.Array, mask: jax.Array, fine: jax.Array) -> dict[str, jax.Array]:
@@ -63,23 +82,29 @@ def score(methods: Sequence[Method], protocol: Protocol, source: Sequence[Any], 
     provenance: list[dict[str, Any]] = []
     ranges: list[np.ndarray] = []
     parts: dict[str, list[dict[str, np.ndarray]]] = {method.name: [] for method in methods}
+    has_ndvi: list[np.ndarray] = []
     batches = evaluation_batches(source, BATCH)
     total = -(-len(source) // BATCH)
-    for truth, examples in tqdm(batches, total=total, desc="evaluating", unit="batch", disable=None):
+    for batch, examples in tqdm(batches, total=total, desc="evaluating", unit="batch", disable=None):
+        truth, ndvi = batch["lst"], batch.get("ndvi")
         coarse, mask = degraded(truth, factor=factor)
         count = len(examples)
         provenance += [{key: _plain(example[key]) for key in PROVENANCE} for example in examples]
         ranges.append(np.nanmax(truth[:count], (1, 2, 3)) - np.nanmin(truth[:count], (1, 2, 3)))
+        known = np.zeros(count) if ndvi is None else np.isfinite(ndvi[:count]).mean((1, 2, 3))
+        has_ndvi.append(known >= SMALLEST_NDVI_SHARE)
         for method in methods:
-            border = protocol.crop_learned if method.learned else protocol.crop
-            fields = [_crop(x, border) for x in (truth, mask, method.apply(coarse))]
+            border = protocol.crop_learned if method.crop_as_learned else protocol.crop
+            fields = [_crop(x, border) for x in (truth, mask, method.apply(coarse, ndvi))]
             scores = jax.device_get(compare(*fields))
             parts[method.name].append({name: values[:count] for name, values in scores.items()})
     values = {
         name: {metric: np.concatenate([part[metric] for part in rows]) for metric in METRICS}
         for name, rows in parts.items()
     }
-    return Scores(provenance, np.concatenate(ranges), values)
+    everywhere = np.ones(len(provenance), bool)
+    counted = {method.name: np.concatenate(has_ndvi) if method.needs_ndvi else everywhere for method in methods}
+    return Scores(provenance, np.concatenate(ranges), values, counted)
 
 
 def _plain(value: Any) -> Any:

@@ -4,6 +4,7 @@ from flax import linen as nn
 
 from lstsr_jax.config import ModelConfig
 from lstsr_jax.models.dmcn import DMCN
+from lstsr_jax.models.edsr import EDSR
 from lstsr_jax.models.mrunet import MRUNet
 from lstsr_jax.models.vdsr import VDSR
 
@@ -24,4 +25,6 @@ def create_model(config: ModelConfig, axis_name: str | None = None) -> nn.Module
         return VDSR(config.depth, config.width, axis_name=axis_name)
     if config.name == "dmcn":
         return DMCN(config.width, axis_name=axis_name)
-    raise ValueError(f"model {config.name!r} is unknown; choose one of mrunet, vdsr, dmcn")
+    if config.name == "edsr":
+        return EDSR(config.blocks, config.width, config.factor)
+    raise ValueError(f"model {config.name!r} is unknown; choose one of mrunet, vdsr, dmcn, edsr")

@@ -9,6 +9,9 @@ from flax import linen as nn
 
 Norm = Callable[..., nn.Module]
 
+torch_default = nn.initializers.variance_scaling(1 / 3, "fan_in", "uniform")
+"""PyTorch's default for convolution kernels: uniform within 1/sqrt(fan-in)."""
+
 
 class BatchNorm(nn.Module):
     """Batch normalisation with PyTorch's running statistics, so that imported weights keep behaving when fine-tuned.
@@ -71,7 +74,7 @@ class ConvBlock(nn.Module):
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         """``(B, H, W, C)`` -> ``(B, H, W, features)``; zero padding."""
-        x = nn.Conv(self.features, (3, 3), padding=1, name="conv")(x)
+        x = nn.Conv(self.features, (3, 3), padding=1, kernel_init=torch_default, name="conv")(x)
         return nn.relu(self.norm(name="norm")(x))
 
 
@@ -89,7 +92,7 @@ class DoubleConv(nn.Module):
 
 
 def _halving_params(module: nn.Module, channels: int, features: int) -> tuple[jax.Array, jax.Array]:
-    kernel: Any = module.param("kernel", nn.initializers.lecun_normal(), (2, 2, channels, features))
+    kernel: Any = module.param("kernel", torch_default, (2, 2, channels, features))
     bias: Any = module.param("bias", nn.initializers.zeros, (features,))
     return kernel, bias
 

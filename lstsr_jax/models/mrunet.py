@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-from lstsr_jax.models.layers import BatchNorm, ConvBlock, DoubleConv, Norm, StridedConv, TransposedConv
+from lstsr_jax.models.layers import BatchNorm, ConvBlock, DoubleConv, Norm, StridedConv, TransposedConv, torch_default
 
 STAGES = 4
 _SMALLEST_SIDE = 2 ** (STAGES + 1)  # the bridge's reflect padding needs two pixels
@@ -38,7 +38,7 @@ class BridgeBlock(nn.Module):
         y, channels = x, x.shape[-1]
         for i in (1, 2):
             y = jnp.pad(y, ((0, 0), (1, 1), (1, 1), (0, 0)), mode="reflect")
-            y = nn.Conv(channels, (3, 3), padding="VALID", name=f"conv{i}")(y)
+            y = nn.Conv(channels, (3, 3), padding="VALID", kernel_init=torch_default, name=f"conv{i}")(y)
             y = self.norm(name=f"norm{i}")(y)
             if i == 1:
                 y = nn.relu(y)

@@ -14,10 +14,10 @@ from tqdm import tqdm
 
 from lstsr_jax import config as configs
 from lstsr_jax.config import Config
-from lstsr_jax.data import PreparedDataset, TrainingBatches, evaluation_batches
+from lstsr_jax.data import PreparedDataset, TrainingBatches, evaluation_batches, share_out
 from lstsr_jax.errors import InputError
 from lstsr_jax.models import create_model
-from lstsr_jax.predictor import normalization_for
+from lstsr_jax.predictor import input_channels, normalization_for
 from lstsr_jax.training import checkpoints, schedule
 from lstsr_jax.training.logs import EpochLog
 from lstsr_jax.training.state import TrainState, create_state
@@ -49,19 +49,14 @@ def train(config: Config, dataset: PreparedDataset, workdir: Path, *, resume: bo
     last = checkpoints.latest(workdir)
     _check_workdir(workdir, config, last, resume)
     devices = jax.local_devices()
-    batches = TrainingBatches(
-        dataset.source("train"),
-        batch_size=config.train.batch_size,
-        devices=len(devices),
-        augment=config.train.augment,
-        seed=config.train.seed,
-    )
+    batches = TrainingBatches(dataset.source("train"), config, devices=len(devices))
     validation = dataset.source("validation")
     normalization = normalization_for(config.model, dataset.metadata["max_k"]["train"])
     task = Task(create_model(config.model, axis_name=AXIS), config.model, normalization)
     rate = schedule.learning_rate(config.train, batches.steps_per_epoch)
     optimizer = optax.adam(rate)
-    state = create_state(task.module, optimizer, config.train.seed, config.data.patch_size)
+    side = config.data.patch_size
+    state = create_state(task.module, optimizer, config.train.seed, (side, side, input_channels(config.model)))
     # Placed as pmap's replicated argument, so that no step copies it.
     state = jax.device_put(state, NamedSharding(Mesh(np.array(devices), (AXIS,)), PartitionSpec()))
     if last is not None:
@@ -126,8 +121,8 @@ def _validate(
 ) -> dict[str, float]:
     """Mean over validation images of the RMSE of the network and of its interpolated input, in K."""
     sums = []
-    for lst, _ in evaluation_batches(source, batch_size):
-        sums.append(eval_step(state.variables, lst.reshape(devices, -1, *lst.shape[1:])))
+    for batch, _ in evaluation_batches(source, batch_size):
+        sums.append(eval_step(state.variables, share_out(batch, devices)))
     total = jax.tree.map(lambda *parts: float(np.sum(parts)), *jax.device_get(sums))
     return {name: total[name] / max(total["images"], 1) for name in ("rmse", "ilr_rmse")}
 

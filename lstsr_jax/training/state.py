@@ -24,9 +24,13 @@ class TrainState:
         return {"params": self.params, "batch_stats": self.batch_stats}
 
 
-def create_state(module: nn.Module, optimizer: optax.GradientTransformation, seed: int, side: int) -> TrainState:
-    """Initial state for images of ``side`` x ``side`` fine pixels; deterministic by seed."""
-    variables = jax.jit(module.init)(jax.random.key(seed), jnp.zeros((1, side, side, 1)))
+def create_state(
+    module: nn.Module, optimizer: optax.GradientTransformation, seed: int, shape: tuple[int, int, int]
+) -> TrainState:
+    """Initial state for network inputs of ``shape`` (H, W, C); deterministic by seed on one kind of device."""
+    # The default generator, inlined for every parameter, would take longer to compile than the training step.
+    key = jax.random.key(seed, impl="rbg")
+    variables = jax.jit(module.init)(key, jnp.zeros((1, *shape)))
     params = variables["params"]
     return TrainState(
         step=jnp.zeros((), jnp.int32),

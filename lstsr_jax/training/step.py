@@ -1,7 +1,8 @@
 """The train and evaluation steps: pure functions of the state and a batch, mapped over devices by ``jax.pmap``.
 
-The step bodies know nothing of ``pmap`` but the name of its axis. A batch is ``(b, H, W, 1)`` high-resolution LST in K,
-NaN where nothing was observed; the degradation to the coarse input runs inside the step.
+The step bodies know nothing of ``pmap`` but the name of its axis. A batch is a dict: ``lst``, ``(b, H, W, 1)``
+high-resolution LST in K, NaN where nothing was observed; for guided networks ``ndvi`` of the same shape; optionally
+``noise``, ``(b, h, w, 1)`` K, added to the coarse input. The degradation to the coarse input runs inside the step.
 """
 
 import dataclasses
@@ -21,6 +22,7 @@ from lstsr_jax.resize import upsample
 from lstsr_jax.training.state import TrainState
 
 AXIS = "batch"
+Batch = dict[str, jax.Array]
 Metrics = dict[str, jax.Array]
 TrainStep = Callable[[TrainState, Any], tuple[TrainState, Metrics]]
 EvalStep = Callable[[Any, Any], Metrics]
@@ -42,8 +44,11 @@ def make_train_step(task: Task, optimizer: optax.GradientTransformation, axis_na
     how many devices share the batch.
     """
 
-    def train_step(state: TrainState, truth: jax.Array) -> tuple[TrainState, Metrics]:
+    def train_step(state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
+        truth = batch["lst"]
         coarse, mask = degrade(truth, task.model.factor)
+        if "noise" in batch:
+            coarse = coarse + batch["noise"]
         pixels = jax.lax.psum(mask.sum(), axis_name)
 
         def loss_of(params: Any) -> tuple[jax.Array, Any]:
@@ -55,7 +60,7 @@ def make_train_step(task: Task, optimizer: optax.GradientTransformation, axis_na
                 updates.update(updated)
                 return y
 
-            fine = coarse_to_fine(network, coarse, task.model, task.normalization)
+            fine = coarse_to_fine(network, coarse, task.model, task.normalization, batch.get("ndvi"))
             error = jnp.where(mask, fine - jnp.where(mask, truth, 0), 0)
             # This device's share of the global mean: the shares' gradients add up to the gradient of the mean.
             return jnp.square(error).sum() / jnp.maximum(pixels, 1), updates["batch_stats"]
@@ -76,13 +81,14 @@ def make_eval_step(task: Task, axis_name: str = AXIS) -> EvalStep:
     The batch may be padded with images that are NaN throughout: they are not counted.
     """
 
-    def eval_step(variables: Any, truth: jax.Array) -> Metrics:
+    def eval_step(variables: Any, batch: Batch) -> Metrics:
+        truth = batch["lst"]
         coarse, mask = degrade(truth, task.model.factor)
 
         def network(x: jax.Array) -> jax.Array:
             return task.module.apply(variables, x)  # type: ignore[return-value]
 
-        fine = coarse_to_fine(network, coarse, task.model, task.normalization)
+        fine = coarse_to_fine(network, coarse, task.model, task.normalization, batch.get("ndvi"))
         ilr = upsample(coarse, task.model.factor, task.model.upsampling)
         counted = (mask & jnp.isfinite(truth)).any((1, 2, 3))
 
@@ -96,10 +102,10 @@ def make_eval_step(task: Task, axis_name: str = AXIS) -> EvalStep:
 
 
 def parallel_train_step(step: TrainStep, axis_name: str = AXIS) -> TrainStep:
-    """Map a train step over all devices: state replicated and donated, batch ``(devices, b, H, W, 1)``."""
+    """Map a train step over all devices: state replicated and donated, batch arrays ``(devices, b, ...)``."""
     return jax.pmap(step, axis_name, in_axes=(None, 0), out_axes=(None, None), donate_argnums=(0,))  # type: ignore[return-value]
 
 
 def parallel_eval_step(step: EvalStep, axis_name: str = AXIS) -> EvalStep:
-    """Map an evaluation step over all devices: variables replicated, batch ``(devices, b, H, W, 1)``."""
+    """Map an evaluation step over all devices: variables replicated, batch arrays ``(devices, b, ...)``."""
     return jax.pmap(step, axis_name, in_axes=(None, 0), out_axes=None)  # type: ignore[return-value]

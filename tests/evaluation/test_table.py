@@ -69,8 +69,11 @@ def test_report_files(report, dataset):
     assert {row["overpass"] for row in rows} == {"day", "night"}
     assert "| bicubic |" in table and "strict" in table
     assert (directory / "table.md").read_text().rstrip() == table.rstrip()
-    figures = sorted(path.name for path in directory.glob("figure_*.png"))
-    assert figures == ["figure_day.png", "figure_night.png"]
+    figures = {path.stem.removeprefix("figure_") for path in directory.glob("figure_*.png")}
+    assert figures == {"day", "night", "range_mrunet", "range_mrunet-2"}
+    line = next(line for line in table.splitlines() if line.startswith("bicubic beats mrunet in"))
+    worse = np.mean([float(row["mrunet_rmse"]) > float(row["bicubic_rmse"]) for row in rows])
+    assert f"{100 * worse:.1f} % of {count} images" in line
     assert not list(directory.glob("*.partial"))
 
 

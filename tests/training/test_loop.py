@@ -6,6 +6,7 @@ import jax
 import numpy as np
 import pytest
 
+from lstsr_jax.data import TrainingBatches
 from lstsr_jax.errors import InputError
 from lstsr_jax.predictor import load_predictor
 from lstsr_jax.storage import find_checkpoint, fingerprint, step_directories
@@ -91,16 +92,34 @@ def test_a_loss_that_is_not_finite_stops_the_run(small_config, dataset, tmp_path
         train(hot, dataset, tmp_path / "hot")
 
 
-def test_training_batches_depend_on_seed_and_step_alone(dataset):
-    from lstsr_jax.data import TrainingBatches
+def test_training_batches_depend_on_seed_and_step_alone(dataset, small_config):
+    def batches(**changes):
+        config = dataclasses.replace(small_config, train=dataclasses.replace(small_config.train, **changes))
+        return TrainingBatches(dataset.source("train"), config, devices=2)
 
-    def batches(seed=0, augment="dihedral"):
-        return TrainingBatches(dataset.source("train"), batch_size=8, devices=2, augment=augment, seed=seed)
-
-    whole = list(batches().epoch(1))
-    np.testing.assert_array_equal(whole[2:], list(batches().epoch(1, start=2)))
+    whole = [batch["lst"] for batch in batches().epoch(1)]
+    np.testing.assert_array_equal(whole[2:], [batch["lst"] for batch in batches().epoch(1, start=2)])
     assert whole[0].shape == (2, 4, 32, 32, 1)
-    assert not np.array_equal(whole[0], next(batches().epoch(0)))
-    assert not np.array_equal(whole[0], next(batches(seed=1).epoch(1)))
-    plain = list(batches(augment="none").epoch(1))
-    assert len({b.tobytes() for b in np.concatenate(plain, axis=1)[0]}) == len(plain) * 4  # each patch once
+    assert not np.array_equal(whole[0], next(batches().epoch(0))["lst"])
+    assert not np.array_equal(whole[0], next(batches(seed=1).epoch(1))["lst"])
+    plain = np.concatenate([batch["lst"].reshape(-1, 32, 32) for batch in batches(augment="none").epoch(1)])
+    patches = {example["lst"].tobytes() for example in dataset.source("train")}
+    drawn = [patch.tobytes() for patch in plain]
+    assert len(set(drawn)) == len(drawn) and set(drawn) <= patches  # each patch at most once
+    flipped = {patch[:, ::-1].tobytes() for patch in plain}
+    for patch in next(batches(augment="flip").epoch(1))["lst"].reshape(-1, 32, 32):
+        assert patch.tobytes() in patches | flipped
+
+
+def test_noise_on_the_coarse_input_has_the_size_asked_for(dataset, small_config):
+    config = dataclasses.replace(small_config, train=dataclasses.replace(small_config.train, input_noise_k=2.0))
+    batches = TrainingBatches(dataset.source("train"), config, devices=2)
+    noise = np.concatenate([batch["noise"].reshape(-1, 64) for batch in batches.epoch(0)])
+    spread = noise.std(axis=1)
+    assert spread.max() < 2.6 and spread.min() < 0.7 and 0.6 < spread.mean() < 1.4
+
+
+def test_a_guided_network_needs_ndvi(dataset, small_config):
+    config = dataclasses.replace(small_config, model=dataclasses.replace(small_config.model, guide="ndvi"))
+    with pytest.raises(InputError, match="add --ndvi DIR"):
+        TrainingBatches(dataset.source("train"), config, devices=1)

@@ -10,6 +10,7 @@ import pytest
 from flax import linen as nn
 
 from lstsr_jax.config import ModelConfig
+from lstsr_jax.data import share_out
 from lstsr_jax.metrics import rmse
 from lstsr_jax.models import create_model
 from lstsr_jax.models.layers import BatchNorm, DoubleConv
@@ -49,12 +50,12 @@ def truth():
 def run(devices, truth, module=None, steps=3):
     task = task_of(module)
     optimizer = optax.sgd(1e-2)
-    state = create_state(task.module, optimizer, seed=1, side=32)
+    state = create_state(task.module, optimizer, seed=1, shape=(32, 32, 1))
     # A network whose last layer is zero passes no gradient to the others.
     params = jax.tree.map(lambda p: p + 0.02 * jnp.cos(jnp.arange(p.size)).reshape(p.shape), state.params)
     state = state.replace(params=params)
     step = jax.pmap(make_train_step(task, optimizer), AXIS, in_axes=(None, 0), out_axes=(None, None), devices=devices)
-    batch = truth.reshape(len(devices), -1, *truth.shape[1:])
+    batch = share_out({"lst": truth}, len(devices))
     for _ in range(steps):
         state, metrics = step(state, batch)
     evaluate = jax.pmap(make_eval_step(task), AXIS, in_axes=(None, 0), out_axes=None, devices=devices)
@@ -75,10 +76,10 @@ def test_loss_is_the_mean_over_observed_pixels(truth):
     """Against numpy: with a learning rate of zero the first step's loss is the network's masked mean square error."""
     task = task_of()
     optimizer = optax.sgd(0.0)
-    state = create_state(task.module, optimizer, seed=1, side=32)
+    state = create_state(task.module, optimizer, seed=1, shape=(32, 32, 1))
     step = jax.pmap(make_train_step(task, optimizer), AXIS, in_axes=(None, 0), out_axes=(None, None))
     clear = truth[1:5]
-    _, metrics = step(state, clear.reshape(2, -1, *clear.shape[1:]))
+    _, metrics = step(state, share_out({"lst": clear}, 2))
     blocks = clear.astype(np.float64).reshape(4, 8, 4, 10, 4)
     coarse = ((blocks**4).mean((2, 4)) ** 0.25)[..., None]
     bicubic = np.asarray(upsample(coarse.astype(np.float32), 4))  # an untrained network returns its input
@@ -87,13 +88,14 @@ def test_loss_is_the_mean_over_observed_pixels(truth):
 
 def test_padding_images_are_not_counted(truth):
     task = task_of()
-    state = create_state(task.module, optax.sgd(0.0), seed=1, side=32)
+    state = create_state(task.module, optax.sgd(0.0), seed=1, shape=(32, 32, 1))
     evaluate = jax.pmap(make_eval_step(task), AXIS, in_axes=(None, 0), out_axes=None)
     padded = np.concatenate([truth[1:4], np.full_like(truth[:3], np.nan)])
-    sums = evaluate(state.variables, padded.reshape(2, 3, *truth.shape[1:]))
-    alone = evaluate(state.variables, np.stack([truth[1:4], np.full_like(truth[:3], np.nan)]))
-    assert int(sums["images"]) == int(alone["images"]) == 3
-    assert float(sums["rmse"]) == pytest.approx(float(alone["rmse"]), rel=1e-6)
+    sums = evaluate(state.variables, share_out({"lst": padded}, 2))
+    bare = evaluate(state.variables, share_out({"lst": truth[1:5]}, 2))
+    last = evaluate(state.variables, share_out({"lst": np.concatenate([truth[4:5], padded[3:4]])}, 2))
+    assert (int(sums["images"]), int(bare["images"]), int(last["images"])) == (3, 4, 1)
+    assert float(sums["rmse"]) == pytest.approx(float(bare["rmse"]) - float(last["rmse"]), rel=1e-5)
 
 
 def test_training_lowers_the_loss(truth):
