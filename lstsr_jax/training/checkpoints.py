@@ -71,4 +71,4 @@ def restore(directory: Path, state: TrainState) -> TrainState:
     variables = read_variables(directory, abstract.variables)
     training = read_variables(directory, {"opt_state": abstract.opt_state}, item="training")
     step = jax.device_put(jax.numpy.asarray(read_metadata(directory)["step"], jax.numpy.int32), state.step.sharding)
-    return TrainState(step, variables["params"], variables["batch_stats"], training["opt_state"])
+    return TrainState(step, variables["params"], variables.get("batch_stats", {}), training["opt_state"])

@@ -20,8 +20,8 @@ class TrainState:
 
     @property
     def variables(self) -> dict[str, Any]:
-        """As ``module.apply`` takes them."""
-        return {"params": self.params, "batch_stats": self.batch_stats}
+        """As ``module.apply`` takes them; networks without batch normalisation have parameters only."""
+        return {"params": self.params, **({"batch_stats": self.batch_stats} if self.batch_stats else {})}
 
 
 def create_state(

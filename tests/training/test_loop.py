@@ -123,3 +123,18 @@ def test_a_guided_network_needs_ndvi(dataset, small_config):
     config = dataclasses.replace(small_config, model=dataclasses.replace(small_config.model, guide="ndvi"))
     with pytest.raises(InputError, match="add --ndvi DIR"):
         TrainingBatches(dataset.source("train"), config, devices=1)
+
+
+@pytest.mark.parametrize("model", [{"name": "vdsr", "depth": 3}, {"name": "dmcn"}, {"name": "edsr", "blocks": 1}], ids=str)
+def test_every_network_trains_and_loads(small_config, dataset, tmp_path, model):
+    config = dataclasses.replace(
+        small_config,
+        model=dataclasses.replace(small_config.model, **model),
+        train=dataclasses.replace(small_config.train, epochs=1),
+    )
+    train(config, dataset, tmp_path / "w")
+    longer = dataclasses.replace(config, train=dataclasses.replace(config.train, epochs=2))
+    train(longer, dataset, tmp_path / "w", resume=True)
+    predictor = load_predictor(tmp_path / "w")
+    assert predictor.config.name == model["name"]
+    assert predictor(np.full((1, 6, 7, 1), 290, np.float32)).shape == (1, 24, 28, 1)
