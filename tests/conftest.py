@@ -45,13 +45,14 @@ def reference() -> Path:
 
 @pytest.fixture(scope="session")
 def granules(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Six small simulated granules (HDF4-EOS, 128x128, few clouds), one in each of six 16-day periods in a row."""
+    """Six small simulated granules (HDF4-EOS, 128x128, few clouds), one in each of six 16-day periods, with their NDVI."""
     from lstsr_jax.geo import simulate_granule, write_granule
 
     directory = tmp_path_factory.mktemp("granules")
     for period in range(6):
         date = datetime.date(2020, 4, 1) + datetime.timedelta(days=16 * period)
-        write_granule(simulate_granule(period, date=date, size=128, cloud_fraction=0.1), directory, format="hdf4")
+        granule = simulate_granule(period, date=date, size=128, cloud_fraction=0.1)
+        write_granule(granule, directory, format="hdf4", ndvi=True)
     return directory
 
 

@@ -1,0 +1,101 @@
+import dataclasses
+import datetime
+import shutil
+
+import numpy as np
+import pytest
+
+from data_builders import prepare
+from data_builders.modis_lst.ndvi import NdviLibrary
+from lstsr_jax.config import DataConfig
+from lstsr_jax.errors import InputError
+from lstsr_jax.evaluation import PROTOCOLS, evaluate
+from lstsr_jax.geo import read_ndvi
+
+
+@pytest.fixture
+def periods(tmp_path):
+    """A library of empty files: only the names matter to the choice."""
+    for day in (1, 17, 81, 353):
+        (tmp_path / f"MOD13A2.A2020{day:03d}.h18v04.061.2020100000000_1_km_16_days_NDVI.tif").write_bytes(b"")
+    (tmp_path / "MOD13A2.A2021001.h18v04.061.2021100000000.hdf").write_bytes(b"")
+    (tmp_path / "MOD13Q1.A2020097.h18v04.061.2020100000000_250m_16_days_NDVI.tif").write_bytes(b"")
+    (tmp_path / "MOD13A2.A2020097.h18v03.061.2020100000000_1_km_16_days_NDVI.tif").write_bytes(b"")
+    return NdviLibrary(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("date", "day"),
+    [
+        (datetime.date(2020, 1, 16), "A2020001"),  # the last of its 16 days
+        (datetime.date(2020, 1, 17), "A2020017"),
+        (datetime.date(2020, 2, 5), "A2020017"),  # four days after the end of it
+        (datetime.date(2020, 3, 15), "A2020081"),  # six days before it
+        (datetime.date(2020, 12, 31), "A2020353"),  # the last period of a year is shorter
+        (datetime.date(2021, 1, 3), "A2021001"),
+        (datetime.date(2019, 12, 20), "A2020001"),
+        (datetime.date(2020, 7, 1), None),  # months from any
+    ],
+)
+def test_the_period_that_holds_the_date_or_lies_nearest(periods, date, day):
+    path = periods.path_for("h18v04", date)
+    assert (path is None) if day is None else (day in path.name)
+
+
+def test_other_tiles_and_products_do_not_count(periods):
+    assert periods.path_for("h17v04", datetime.date(2020, 1, 5)) is None
+    assert "h18v03" in periods.path_for("h18v03", datetime.date(2020, 4, 8)).name
+
+
+def test_ndvi_patches_lie_where_the_lst_patches_lie(granules, small_config):
+    built = prepare(dataclasses.replace(small_config.data, ndvi=str(granules)))
+    library = NdviLibrary(granules)
+    examples = list(built.source("all"))
+    for example in examples[::9]:
+        date = datetime.date.fromisoformat(example["date"].decode())
+        whole = read_ndvi(library.path_for("h18v04", date)).ndvi
+        row, col = int(example["row"]), int(example["col"])
+        np.testing.assert_array_equal(example["ndvi"][..., 0], whole[row : row + 32, col : col + 32])
+    assert built.metadata["dates_without_ndvi"] == []
+
+
+def test_images_without_ndvi_are_left_out_of_the_methods_that_need_it(granules, small_config, tmp_path):
+    some = tmp_path / "ndvi"
+    some.mkdir()
+    kept = sorted(granules.glob("MOD13A2*"))[-1]  # one period of six
+    shutil.copy(kept, some)
+    built = prepare(dataclasses.replace(small_config.data, ndvi=str(some), data_dir=str(tmp_path / "tfds")))
+    table = evaluate(
+        [], built, tmp_path / "r", classical=("bicubic", "tsharp", "atprk"), protocol=PROTOCOLS["strict"], split="all"
+    )
+    with_ndvi = sum(bool(np.isfinite(e["ndvi"]).mean() >= 0.5) for e in built.source("all"))
+    total = len(built.source("all"))
+    assert 0 < with_ndvi < total
+    rows = {line.split("|")[1].strip(): line for line in table.splitlines() if line.startswith("| ")}
+    assert f"| {total} |" in table and f"Over the {with_ndvi} images common to all methods" in table
+    assert rows["atprk"].rstrip().endswith(f"| {with_ndvi} |")
+    assert "nan" not in table
+
+
+def test_methods_that_need_ndvi_say_so(dataset, tmp_path):
+    with pytest.raises(InputError, match="tsharp: needs NDVI, which the dataset does not hold; add --ndvi DIR"):
+        evaluate([], dataset, tmp_path, classical=("bicubic", "tsharp"), protocol=PROTOCOLS["paper"])
+
+
+def test_bad_directories(granules, tmp_path):
+    with pytest.raises(InputError, match=r"--ndvi .*no such directory"):
+        prepare(DataConfig(granules=str(granules), ndvi=str(tmp_path / "nowhere"), data_dir=str(tmp_path)))
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError, match="no MOD13A2 granule"):
+        prepare(DataConfig(granules=str(granules), ndvi=str(tmp_path / "empty"), data_dir=str(tmp_path)))
+
+
+def test_ndvi_on_another_grid(granules, shared_data, tmp_path):
+    """NDVI of the whole tile does not lie on the grid of granules that cover a part of it."""
+    with pytest.raises(InputError, match="NDVI is not on the grid of"):
+        prepare(
+            DataConfig(
+                granules=str(granules), ndvi=str(shared_data / "mod13a2_h18v04_2020"), patch_size=32,
+                data_dir=str(tmp_path),
+            )
+        )  # fmt: skip
