@@ -14,12 +14,14 @@ import jax.numpy as jnp
 from flax import linen as nn
 from flax import struct
 
+from lstsr_jax import weights
 from lstsr_jax._shapes import require_image, require_refinement
 from lstsr_jax.config import ModelConfig
 from lstsr_jax.energy import conserve_energy
+from lstsr_jax.errors import InputError
 from lstsr_jax.models import create_model
 from lstsr_jax.resize import upsample
-from lstsr_jax.storage import find_checkpoint, read_metadata, read_variables, write_checkpoint
+from lstsr_jax.storage import find_checkpoint, fingerprint, read_metadata, read_variables, write_checkpoint
 
 Variables = Any
 """Flax variables: a dict with ``params`` and ``batch_stats``."""
@@ -170,4 +172,7 @@ def load_predictor(path: str | Path) -> Predictor:
     here = jax.sharding.SingleDeviceSharding(jax.devices()[0])
     abstract = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=here), abstract)
     variables = read_variables(directory, abstract)
+    expected = weights.expected_fingerprint(directory)
+    if expected is not None and fingerprint(variables) != expected:
+        raise InputError(f"{directory}: the weights are not those that were shipped; install the package again")
     return Predictor(variables, module, config, Normalization(**metadata["normalization"]))

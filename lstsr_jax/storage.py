@@ -14,6 +14,7 @@ import jax
 import numpy as np
 import orbax.checkpoint as ocp
 
+from lstsr_jax import weights
 from lstsr_jax.config import DataConfig
 from lstsr_jax.errors import InputError
 
@@ -50,7 +51,7 @@ def step_directories(workdir: Path) -> list[Path]:
 
 
 def find_checkpoint(path: Path) -> Path:
-    """The checkpoint directory meant by ``path``: itself, or the best one of a training workdir.
+    """The checkpoint directory meant by ``path``: itself, the best one of a training workdir, or a shipped model.
 
     Raises:
         InputError: if there is none.
@@ -58,7 +59,14 @@ def find_checkpoint(path: Path) -> Path:
     if _is_checkpoint(path):
         return path
     if not path.is_dir():
-        raise InputError(f"{path}: no such checkpoint; give a checkpoint directory or a training workdir")
+        model = weights.shipped(str(path))
+        if model is not None:
+            return model
+        names = sorted({*weights.index(), *(entry["alias"] for entry in weights.index().values())})
+        raise InputError(
+            f"{path}: no such checkpoint; give a checkpoint directory, a training workdir"
+            + (f" or one of {', '.join(names)}" if names else "")
+        )
     steps = step_directories(path.parent if path.name == CHECKPOINTS else path)
     if not steps:
         raise InputError(f"{path}: holds no finished checkpoint; give a training workdir or a checkpoint directory")

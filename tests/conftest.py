@@ -45,7 +45,7 @@ def reference() -> Path:
 
 @pytest.fixture(scope="session")
 def granules(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Six small simulated granules (HDF4-EOS, 128x128, few clouds), one in each of six 16-day periods, with their NDVI."""
+    """Six small simulated granules (HDF4-EOS, 128x128, few clouds) in six 16-day periods, with their NDVI."""
     from lstsr_jax.geo import simulate_granule, write_granule
 
     directory = tmp_path_factory.mktemp("granules")

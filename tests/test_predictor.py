@@ -1,14 +1,18 @@
+import json
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from lstsr_jax import weights
 from lstsr_jax.config import ModelConfig
 from lstsr_jax.errors import InputError
 from lstsr_jax.models import create_model
 from lstsr_jax.pooling import l4_pool
 from lstsr_jax.predictor import Normalization, Predictor, coarse_to_fine, load_predictor, save_predictor
 from lstsr_jax.resize import upsample
+from lstsr_jax.storage import fingerprint
 
 
 @pytest.fixture(scope="module")
@@ -98,3 +102,19 @@ def test_no_checkpoint(tmp_path):
 def test_shapes_are_checked_at_the_door(shape):
     with pytest.raises(ValueError, match="coarse must be"):
         make()(jnp.zeros(shape))
+
+
+def test_shipped_models_are_found_by_name_and_checked(coarse, tmp_path, monkeypatch):
+    predictor = make()
+    save_predictor(tmp_path / "tiny", predictor)
+    monkeypatch.setattr(weights, "FOLDER", tmp_path)
+    monkeypatch.setattr(weights, "INDEX", tmp_path / "index.json")
+    entry = {"alias": "little", "fingerprint": fingerprint(predictor.variables)}
+    weights.INDEX.write_text(json.dumps({"tiny": entry}))
+    for name in ("tiny", "little"):
+        np.testing.assert_array_equal(load_predictor(name)(coarse), predictor(coarse))
+    with pytest.raises(InputError, match="or one of little, tiny"):
+        load_predictor("large")
+    weights.INDEX.write_text(json.dumps({"tiny": {**entry, "fingerprint": "0" * 12}}))
+    with pytest.raises(InputError, match="not those that were shipped"):
+        load_predictor("little")

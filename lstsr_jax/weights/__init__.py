@@ -1,0 +1,30 @@
+"""The models that come with the package, by name and by alias.
+
+Each is a checkpoint directory beside this file; ``index.json`` holds their names, aliases and fingerprints.
+``python -m lstsr_jax.weights WORKDIR --name NAME --alias ALIAS`` adds one.
+"""
+
+import json
+from pathlib import Path
+
+FOLDER = Path(__file__).parent
+INDEX = FOLDER / "index.json"
+
+
+def index() -> dict[str, dict[str, str]]:
+    """Per shipped model: its alias and the fingerprint of its weights."""
+    return json.loads(INDEX.read_text()) if INDEX.is_file() else {}
+
+
+def shipped(name: str) -> Path | None:
+    """The checkpoint directory of the shipped model called ``name`` (or by its alias), or None."""
+    for model, entry in index().items():
+        if name in (model, entry["alias"]):
+            return FOLDER / model
+    return None
+
+
+def expected_fingerprint(directory: Path) -> str | None:
+    """The fingerprint that the weights in ``directory`` must have, or None if it is no shipped model."""
+    entry = index().get(directory.name) if directory.resolve().parent == FOLDER.resolve() else None
+    return None if entry is None else entry["fingerprint"]

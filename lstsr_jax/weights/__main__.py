@@ -1,0 +1,31 @@
+"""Add a trained model to the package: ``python -m lstsr_jax.weights WORKDIR --name NAME --alias ALIAS``."""
+
+import argparse
+import json
+import shutil
+
+from lstsr_jax.predictor import load_predictor, save_predictor
+from lstsr_jax.storage import fingerprint
+from lstsr_jax.weights import FOLDER, INDEX, index
+
+
+def main() -> None:
+    """Copy the best checkpoint of a workdir, without its training state, and record its fingerprint."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("workdir", help="training workdir or checkpoint directory")
+    parser.add_argument("--name", required=True, help="name of the model, e.g. edsr-b8w64")
+    parser.add_argument("--alias", required=True, help="short name, e.g. default")
+    arguments = parser.parse_args()
+    predictor = load_predictor(arguments.workdir)
+    entries = {name: entry for name, entry in index().items() if entry["alias"] != arguments.alias}
+    for replaced in {arguments.name, *(set(index()) - set(entries))}:
+        shutil.rmtree(FOLDER / replaced, ignore_errors=True)
+    save_predictor(FOLDER / arguments.name, predictor)
+    entries[arguments.name] = {"alias": arguments.alias, "fingerprint": fingerprint(predictor.variables)}
+    INDEX.write_text(json.dumps(dict(sorted(entries.items())), indent=1) + "\n")
+    size = sum(path.stat().st_size for path in (FOLDER / arguments.name).rglob("*") if path.is_file())
+    print(f"{arguments.name} ({arguments.alias}): {size / 1e6:.1f} MB")
+
+
+if __name__ == "__main__":
+    main()
