@@ -1,16 +1,28 @@
-"""Evaluate checkpoints: ``python eval.py --checkpoint C [--granules DIR] [--split test|all]``; see ``--help``."""
+"""Evaluate checkpoints: ``python eval.py --checkpoint C [--granules DIR | --pairs DIR]``; see ``--help``."""
 
 from data_builders import prepare
 from lstsr_jax.cli import door, eval_arguments
-from lstsr_jax.evaluation import evaluate, protocol
+from lstsr_jax.evaluation import evaluate, evaluate_pairs, protocol
+from lstsr_jax.geo import Shift
 from lstsr_jax.predictor import load_predictor
 from lstsr_jax.storage import trained_on
 
 
 def main() -> None:
-    """Prepare the dataset, score every method, and print the table."""
+    """Prepare the dataset or read the pairs, score every method, and print the table."""
     arguments = eval_arguments()
     predictors = [load_predictor(path) for path in arguments.checkpoint]
+    if arguments.pairs:
+        table = evaluate_pairs(
+            predictors,
+            arguments.pairs,
+            arguments.report_dir,
+            classical=arguments.method_names,
+            registration=arguments.registration,
+            shift=Shift(*arguments.registration_shift),
+        )
+        print(f"{table}\n\nreport: {arguments.report_dir}")
+        return
     dataset = prepare(arguments.data_config(trained_on(arguments.checkpoint)))
     table = evaluate(
         predictors,

@@ -9,6 +9,7 @@ import tyro
 
 from lstsr_jax.config import DataConfig
 from lstsr_jax.errors import InputError
+from lstsr_jax.geo import PAIRS_SHIFT
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,6 +22,12 @@ class EvalArguments:
     """Directory of granules; default: the data of the first checkpoint."""
     ndvi: str | None = None
     """Directory of MOD13A2 NDVI, for tsharp, atprk and guided networks."""
+    pairs: str | None = None
+    """Directory of MODIS and ASTER pairs: score 1 km to 250 m against ASTER instead (docs/table2.md)."""
+    registration: Literal["none", "constant", "per-pair"] = "constant"
+    """Of MODIS with ASTER, beside none. per-pair: recorded in the folder's index.csv, or estimated."""
+    registration_shift: tuple[float, float] = (PAIRS_SHIFT.rows, PAIRS_SHIFT.columns)
+    """The constant one: rows south and columns east, in 250 m pixels."""
     split: Literal["train", "validation", "test", "all"] = "test"
     """Which patches; all for granules never used in training."""
     split_by: Literal["date", "place", "random", "year"] | None = None
@@ -59,4 +66,6 @@ def eval_arguments(argv: Sequence[str] | None = None) -> EvalArguments:
     arguments = tyro.cli(EvalArguments, args=argv, prog="eval.py")
     if not arguments.checkpoint and not arguments.method_names:
         raise InputError("--checkpoint: give at least one checkpoint or one of --methods")
+    if arguments.pairs and (arguments.granules or arguments.ndvi):
+        raise InputError("--pairs: brings its own LST and NDVI; leave --granules and --ndvi out")
     return arguments

@@ -1,5 +1,6 @@
 """MODIS granules: their grid, names, quality, reading, writing, and simulation. No JAX in here."""
 
+from lstsr_jax.geo.aster import AsterScene, mask_fillers, read_aster, reduce_aster
 from lstsr_jax.geo.errors import GranuleError
 from lstsr_jax.geo.granule import Scene, read_lst, to_kelvin
 from lstsr_jax.geo.granule_writer import write_granule
@@ -19,46 +20,79 @@ from lstsr_jax.geo.landscape import Landscape, place_seed_of, simulate_landscape
 from lstsr_jax.geo.listing import Listing, LstLayer, Skipped, find_granules
 from lstsr_jax.geo.names import GranuleName, Overpass, parse_name
 from lstsr_jax.geo.ndvi import NdviScene, period_start, read_ndvi
+from lstsr_jax.geo.pair import PAIRS_SHIFT, Pair, read_pairs, recorded_shifts, register_pair
 from lstsr_jax.geo.quality import QualityFields, QualityPolicy, accept, decode
 from lstsr_jax.geo.raster import pack_kelvin, write_raster
+from lstsr_jax.geo.registration import (
+    Registration,
+    ShiftSummary,
+    estimate_shift,
+    register_coarse,
+    register_guide,
+    summarise,
+)
 from lstsr_jax.geo.simulate import SimulatedGranule, aggregate_l4, simulate_granule
+from lstsr_jax.geo.simulate_pair import SimulatedPair, simulate_pair, write_pair
+from lstsr_jax.geo.warp import Grid, Shift, place_field, warp_field
 
 __all__ = [
+    "PAIRS_SHIFT",
     "SINUSOIDAL",
+    "AsterScene",
     "GranuleError",
     "GranuleName",
+    "Grid",
     "Landscape",
     "Listing",
     "LstLayer",
     "NdviScene",
     "Overpass",
+    "Pair",
     "QualityFields",
     "QualityPolicy",
+    "Registration",
     "Scene",
+    "Shift",
+    "ShiftSummary",
     "SimulatedGranule",
+    "SimulatedPair",
     "Skipped",
     "accept",
     "aggregate_l4",
     "decode",
+    "estimate_shift",
     "find_granules",
     "lonlat_to_sinusoidal",
+    "mask_fillers",
     "pack_kelvin",
     "parse_name",
     "parse_tile",
     "period_start",
     "pixel_lonlat",
+    "place_field",
     "place_seed_of",
+    "read_aster",
     "read_lst",
     "read_ndvi",
+    "read_pairs",
+    "recorded_shifts",
+    "reduce_aster",
     "refine_transform",
+    "register_coarse",
+    "register_guide",
+    "register_pair",
     "simulate_granule",
     "simulate_landscape",
+    "simulate_pair",
     "sinusoidal_to_lonlat",
+    "summarise",
     "tile_bounds",
     "tile_name",
     "tile_of",
     "tile_transform",
     "to_kelvin",
+    "warp_field",
     "write_granule",
+    "write_pair",
     "write_raster",
 ]

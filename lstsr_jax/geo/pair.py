@@ -1,0 +1,162 @@
+"""Pairs of MODIS at 1 km and ASTER at 250 m with NDVI, as files in one folder; reading and registering them.
+
+`<name>_modis_lst_1km.tif`, `<name>_modis_ndvi_250m.tif` and `<name>_aster_lst_250m.tif` make a pair. In place of the
+last, `<name>_aster_lst_90m.tif` or `.hdf` is averaged to 250 m when it is read. `index.csv`, if there is one, may hold
+the shift of each pair in its columns `id`, `reg_ndvi_dy_px250` and `reg_ndvi_dx_px250`.
+"""
+
+import csv
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lstsr_jax.errors import InputError
+from lstsr_jax.geo.aster import FINE_PIXEL_M, read_aster, reduce_aster
+from lstsr_jax.geo.errors import GranuleError
+from lstsr_jax.geo.geotiff import read_band
+from lstsr_jax.geo.listing import Skipped
+from lstsr_jax.geo.registration import Registration, register_coarse, register_guide
+from lstsr_jax.geo.warp import Grid, Shift, place_field, warp_field
+
+FACTOR: Final = 4
+PAIRS_SHIFT: Final = Shift(0.837, 1.071)
+"""Constant shift of ../shared/data/aster_modis: its README, the mean over its pairs of the shift against NDVI."""
+_LST, _NDVI = "_modis_lst_1km.tif", "_modis_ndvi_250m.tif"
+_ASTER: Final = ("_aster_lst_250m.tif", "_aster_lst_90m.tif", "_aster_lst_90m.hdf")
+_RECORDED: Final = ("reg_ndvi_dy_px250", "reg_ndvi_dx_px250")
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Pair:
+    """MODIS and ASTER of one moment.
+
+    Attributes:
+        name: first part of the file names.
+        lst: (h, w) float32, kelvin at 1 km; NaN where not observed.
+        grid: where it lies.
+        ndvi: (4h, 4w) float32 on the fine grid of `lst`, moved there by whole pixels; None without a file.
+        aster: (H, W) float32, kelvin at about 250 m; NaN where not observed.
+        aster_grid: where it lies.
+    """
+
+    name: str
+    lst: NDArray[np.float32]
+    grid: Grid
+    ndvi: NDArray[np.float32] | None
+    aster: NDArray[np.float32]
+    aster_grid: Grid
+
+    @property
+    def fine_grid(self) -> Grid:
+        """The 250 m grid that nests in the LST."""
+        return self.grid.refine(FACTOR)
+
+
+def read_pairs(directory: str | Path) -> tuple[list[Pair], list[Skipped]]:
+    """Read all pairs of a folder, by name.
+
+    Args:
+        directory: the folder.
+
+    Returns:
+        The pairs, and the MODIS files that have no ASTER beside them.
+
+    Raises:
+        InputError: no such folder, or no pair in it.
+        GranuleError: a file that cannot be used: damaged, without place, or of a pair that does not overlap.
+    """
+    directory = Path(directory)
+    if not directory.is_dir():
+        raise InputError(f"{directory}: no such directory; give the folder of <name>{_LST} and <name>{_ASTER[0]}")
+    files = sorted(directory.glob(f"*{_LST}"))
+    pairs: list[Pair] = []
+    skipped: list[Skipped] = []
+    for path in files:
+        name = path.name.removesuffix(_LST)
+        aster = next((file for end in _ASTER if (file := directory / f"{name}{end}").is_file()), None)
+        if aster is None:
+            skipped.append(Skipped(path, f"{path}: no {name}{_ASTER[0]} beside it"))
+        else:
+            pairs.append(_read(name, path, path.with_name(f"{name}{_NDVI}"), aster))
+    if not pairs:
+        found = f"{len(files)} MODIS files but no ASTER file" if files else "no pair"
+        raise InputError(f"{directory}: {found} in it; files are named <name>{_LST} and <name>{_ASTER[0]}")
+    return pairs, skipped
+
+
+def _read(name: str, lst_path: Path, ndvi_path: Path, aster_path: Path) -> Pair:
+    lst, grid = _read_field(lst_path, 150.0, 500.0)
+    scene = read_aster(aster_path)
+    if scene.pixel_m < FINE_PIXEL_M / 2:
+        scene = reduce_aster(scene)
+    seen = warp_field(lst, grid, scene.grid, kind="nearest")
+    if not (np.isfinite(seen) & np.isfinite(scene.lst)).any():
+        raise GranuleError(f"{aster_path}: does not overlap {lst_path.name} where both are observed; pair them anew")
+    ndvi = None
+    if ndvi_path.is_file():
+        try:
+            ndvi = place_field(*_read_field(ndvi_path, -1.0, 1.0), grid.refine(FACTOR))
+        except GranuleError:
+            raise
+        except ValueError as error:
+            raise GranuleError(f"{ndvi_path}: {error}") from None
+    return Pair(name, lst, grid, ndvi, scene.lst, scene.grid)
+
+
+def _read_field(path: Path, low: float, high: float) -> tuple[NDArray[np.float32], Grid]:
+    """A band of physical values; NaN for nodata and for what is outside the range."""
+    band = read_band(path)
+    values = (band.values * np.float64(band.scale) + band.offset).astype(np.float32)
+    with np.errstate(invalid="ignore"):
+        values[~((values >= low) & (values <= high))] = np.nan
+    if band.nodata is not None:
+        values[band.values == band.nodata] = np.nan
+    if not np.isfinite(values).any():
+        raise GranuleError(f"{path}: no value within {low:g}..{high:g}; give LST in kelvin and NDVI as a fraction")
+    return values, Grid((values.shape[0], values.shape[1]), band.transform, band.crs)
+
+
+def register_pair(pair: Pair, by: Literal["ndvi", "lst"] = "ndvi") -> Registration:
+    """The shift of MODIS that agrees best with ASTER.
+
+    Args:
+        pair: with NDVI if it is to be used.
+        by: "ndvi": the fine texture of NDVI against that of ASTER. "lst": LST at 1 km against ASTER averaged to it.
+
+    Returns:
+        The shift in fine pixels.
+
+    Raises:
+        InputError: the pair has no NDVI, or overlaps too little.
+    """
+    try:
+        if by == "lst":
+            return register_coarse(pair.lst, pair.grid, pair.aster, pair.aster_grid, factor=FACTOR)
+        if pair.ndvi is None:
+            raise ValueError("no NDVI to register with; register by LST")
+        return register_guide(pair.ndvi, pair.fine_grid, pair.aster, pair.aster_grid)
+    except ValueError as error:
+        raise InputError(f"pair {pair.name}: {error}") from None
+
+
+def recorded_shifts(directory: str | Path, names: Sequence[str]) -> list[Shift] | None:
+    """The shifts that the folder's `index.csv` records for the pairs of these names; None unless for all of them.
+
+    Raises:
+        InputError: the file is there but a shift in it is no number.
+    """
+    path = Path(directory) / "index.csv"
+    if not path.is_file():
+        return None
+    with path.open(newline="", encoding="utf-8") as file:
+        rows = {row.get("id"): row for row in csv.DictReader(file)}
+    if not all(name in rows and all(rows[name].get(key) for key in _RECORDED) for name in names):
+        return None
+    try:
+        return [Shift(*(float(rows[name][key]) for key in _RECORDED)) for name in names]
+    except ValueError as error:
+        raise InputError(f"{path}: {error} in {' or '.join(_RECORDED)}; correct it or remove the columns") from None
