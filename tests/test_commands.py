@@ -43,6 +43,8 @@ def test_train_then_evaluate(granules, tmp_path):
         (["train.py", "--preset", "nope"], "--preset nope: unknown"),
         (["train.py", "--granules", "nowhere"], "--granules nowhere: no such directory"),
         (["eval.py", "--checkpoint", "nowhere"], "nowhere: no such checkpoint"),
+        (["eval.py", "--pairs", "nowhere"], "nowhere: no such directory"),
+        (["eval.py", "--pairs", "nowhere", "--split", "all"], "leave --split"),
     ],
 )
 def test_bad_input_is_one_line(arguments, message, tmp_path):

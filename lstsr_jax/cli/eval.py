@@ -68,4 +68,6 @@ def eval_arguments(argv: Sequence[str] | None = None) -> EvalArguments:
         raise InputError("--checkpoint: give at least one checkpoint or one of --methods")
     if arguments.pairs and (arguments.granules or arguments.ndvi):
         raise InputError("--pairs: brings its own LST and NDVI; leave --granules and --ndvi out")
+    if arguments.pairs and (arguments.split, arguments.split_by, arguments.protocol) != ("test", None, "strict"):
+        raise InputError("--pairs: has no splits and a protocol of its own; leave --split, --split-by, --protocol out")
     return arguments

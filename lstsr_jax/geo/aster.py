@@ -164,7 +164,7 @@ def _read_hdf4(path: Path) -> tuple[NDArray[np.float32], Grid, NDArray[np.bool_]
             known = ", ".join(file.names[:6]) or "none"
             raise GranuleError(f"{path}: no KineticTemperature among its datasets ({known}); give AST_08")
         stored = file.read(names[0]).values
-        text = "\n".join(value for value in file._texts.values() if isinstance(value, str))
+        text = "\n".join(value for value in file.texts.values() if isinstance(value, str))
     if stored.dtype != np.uint16:
         raise GranuleError(f"{path}: KineticTemperature is {stored.dtype}, not uint16; give AST_08")
     grid = _grid_of_corners(path, text, (stored.shape[0], stored.shape[1]))

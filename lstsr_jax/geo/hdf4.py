@@ -45,7 +45,7 @@ class Hdf4Granule:
         self.path = path
         self._sd = sd
         self.names: tuple[str, ...] = tuple(sd.datasets())
-        self._texts: dict[str, Any] = sd.attributes()
+        self.texts: dict[str, Any] = sd.attributes()
 
     def read(self, name: str) -> Dataset:
         """Read one dataset.
@@ -83,7 +83,7 @@ class Hdf4Granule:
         try:
             return parse_name(self.path)
         except GranuleError:
-            text = str(self._texts.get("CoreMetadata.0", ""))
+            text = str(self.texts.get("CoreMetadata.0", ""))
             found = re.search(r'OBJECT\s*=\s*LOCALGRANULEID\b.*?VALUE\s*=\s*"([^"]+)"', text, re.DOTALL)
             if found is None:
                 raise
@@ -104,7 +104,7 @@ class Hdf4Granule:
         Raises:
             GranuleError: the grid is not sinusoidal, or does not lie where the tile lies.
         """
-        text = str(self._texts.get("StructMetadata.0", ""))
+        text = str(self.texts.get("StructMetadata.0", ""))
         upper = re.search(rf"UpperLeftPointMtrs=\({_NUMBER},{_NUMBER}\)", text)
         lower = re.search(rf"LowerRightMtrs=\({_NUMBER},{_NUMBER}\)", text)
         if upper is None or lower is None:
