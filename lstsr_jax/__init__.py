@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from lstsr_jax.pooling import l4_pool
     from lstsr_jax.predictor import Predictor, load_predictor, save_predictor
     from lstsr_jax.resize import upsample
+    from lstsr_jax.scene import super_resolve_scene, super_resolve_spread
     from lstsr_jax.sharpening import atprk, tsharp
 
 __version__ = "0.1.0"
@@ -47,6 +48,8 @@ _HOME = {
     "Predictor": "predictor",
     "load_predictor": "predictor",
     "save_predictor": "predictor",
+    "super_resolve_scene": "scene",
+    "super_resolve_spread": "scene",
     # configuration
     "Config": "config",
     "DataConfig": "config",
@@ -74,6 +77,8 @@ __all__ = [
     "rmse",
     "save_predictor",
     "ssim",
+    "super_resolve_scene",
+    "super_resolve_spread",
     "tsharp",
     "upsample",
 ]

@@ -9,9 +9,9 @@ import lstsr_jax
 
 ROOT = Path(lstsr_jax.__file__).parents[1]
 FLOORS = [
-    {"errors", "_shapes", "pooling", "resize", "energy", "gaps", "metrics", "degradation", "geo"},
-    {"config", "models", "sharpening", "storage", "predictor", "data"},
-    {"training", "evaluation", "scene"},
+    {"errors", "_shapes", "pooling", "resize", "energy", "gaps", "metrics", "degradation", "tiling", "geo"},
+    {"config", "models", "sharpening", "storage", "weights", "predictor", "data"},
+    {"training", "evaluation", "scene", "product"},
     {"cli"},
 ]
 FILES = sorted((ROOT / "lstsr_jax").rglob("*.py")) + sorted((ROOT / "data_builders").rglob("*.py"))

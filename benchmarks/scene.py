@@ -1,0 +1,94 @@
+"""Time and peak memory of a whole 1200x1200 scene: ``python -m benchmarks.scene [--width 16 64]``.
+
+Each row is a process of its own, so that its peak is its own: ``scene`` is ``super_resolve_scene``; ``naive`` is the
+loop that the published scripts run, one 64x64 patch (16x16 coarse pixels) at a time, without overlap, blend or gaps.
+Networks are untrained: time and memory do not depend on the weights.
+"""
+
+import argparse
+import json
+import os
+import resource
+import subprocess
+import sys
+import time
+
+SIDE, PATCH = 1200, 16
+
+
+def measure(kind: str, width: int, share: float) -> dict[str, float]:
+    """Seconds for the compilation and for a whole scene, and the peak of this process in GiB.
+
+    Args:
+        kind: ``"scene"`` or ``"naive"``.
+        width: of the Multi-residual U-Net.
+        share: part of the scene's rows that is computed; the time is scaled up.
+    """
+    import jax
+    import jax.numpy as jnp
+    import numpy as np
+
+    from lstsr_jax.config import ModelConfig
+    from lstsr_jax.models import create_model
+    from lstsr_jax.predictor import Predictor, normalization_for
+    from lstsr_jax.scene import super_resolve_scene
+    from lstsr_jax.tiling import Tiling, layout
+
+    config = ModelConfig(width=width)
+    module = create_model(config)
+    variables = module.init(jax.random.key(0), jnp.zeros((1, 64, 64, 1)))
+    predictor = Predictor(variables, module, config, normalization_for(config, 340.0))
+    rng = np.random.default_rng(0)
+    lst = (295 + 5 * rng.standard_normal((SIDE, SIDE))).astype(np.float32)
+    lst[:20, 300:350] = np.nan
+    rows = max(PATCH, round(SIDE * share) // PATCH * PATCH)
+    fine = np.ones((4 * SIDE, 4 * SIDE), np.float32)  # touched, so that a partial run holds what a whole one does
+    start = time.perf_counter()
+    if kind == "scene":
+        super_resolve_scene(predictor, lst[:64, :64])
+        first, start = time.perf_counter() - start, time.perf_counter()
+        tiles = [0]
+        part = super_resolve_scene(predictor, lst[:rows], progress=lambda done, total: tiles.append(done))
+        seconds = time.perf_counter() - start
+        if share == 1:
+            fine = part
+        scale = len(layout(SIDE, Tiling(), 4)) ** 2 / tiles[-1]
+    else:
+        np.asarray(predictor(lst[None, :PATCH, :PATCH, None]))
+        first, start = time.perf_counter() - start, time.perf_counter()
+        for top in range(0, rows, PATCH):
+            for left in range(0, SIDE, PATCH):
+                tile = predictor(lst[None, top : top + PATCH, left : left + PATCH, None])
+                fine[4 * top : 4 * (top + PATCH), 4 * left : 4 * (left + PATCH)] = np.asarray(tile)[0, ..., 0]
+        seconds = time.perf_counter() - start
+        scale = SIDE / rows
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    return {"first_s": first, "scene_s": seconds * scale, "peak_gib": peak}
+
+
+def main() -> None:
+    """Print a line for each kind and width."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--width", type=int, nargs="+", default=[16, 64])
+    parser.add_argument("--share", type=float, default=None, help="part of the scene; default 1, from width 64 on 0.05")
+    parser.add_argument("--measure", nargs=3, metavar=("KIND", "WIDTH", "SHARE"), help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.measure:
+        kind, width, share = args.measure
+        print(json.dumps(measure(kind, int(width), float(share))))
+        return
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    print(f"{cores} cores; a {SIDE}x{SIDE} scene x4, float32")
+    print(f"{'width':>6} {'kind':>6} {'share run':>9} {'first call s':>12} {'scene s':>9} {'peak GiB':>9}")
+    for width in args.width:
+        share = args.share or (1.0 if width < 64 else 0.05)
+        for kind in ("scene", "naive"):
+            command = [sys.executable, "-m", "benchmarks.scene", "--measure", kind, str(width), str(share)]
+            done = subprocess.run(command, capture_output=True, text=True, check=True)
+            row = json.loads(done.stdout.splitlines()[-1])
+            figures = f"{row['first_s']:12.1f} {row['scene_s']:9.1f} {row['peak_gib']:9.2f}"
+            print(f"{width:6d} {kind:>6} {share:9.0%} {figures}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,48 @@
+"""Flags of ``predict.py``."""
+
+import dataclasses
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+from lstsr_jax.errors import InputError
+from lstsr_jax.product import Request
+
+
+@dataclasses.dataclass(frozen=True)
+class PredictArguments:
+    """Super-resolve MODIS LST: granules in, georeferenced 250 m maps out, with NaN where nothing was observed."""
+
+    files: Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="FILE...")]
+    """Granules (.hdf), their GeoTIFF layers (<granule>_LST_Day_1km.tif), or directories of them."""
+    checkpoint: Annotated[str | None, tyro.conf.arg(metavar="C")] = None
+    """Training workdir or checkpoint directory."""
+    method: Literal["bicubic", "atprk"] | None = None
+    """The same product without a network."""
+    ndvi: Annotated[Path | None, tyro.conf.arg(metavar="FILE|DIR")] = None
+    """MOD13Q1 or MOD13A2 NDVI, or a directory of it, for atprk and guided networks."""
+    output_dir: Path = Path("predictions")
+    """Receives <granule>_LST_Day_250m.tif, <granule>_QC_Day_250m.tif and <granule>_LST_Day_250m.png."""
+    request: Annotated[Request, tyro.conf.arg(name="")] = dataclasses.field(default_factory=Request)
+
+    @property
+    def command(self) -> str:
+        """The command line, as recorded in the products."""
+        return shlex.join(["predict.py", *sys.argv[1:]])
+
+
+def predict_arguments(argv: Sequence[str] | None = None) -> PredictArguments:
+    """Parse the flags of ``predict.py``.
+
+    Raises:
+        InputError: if there is nothing to do, or the flags cannot be used together.
+    """
+    arguments = tyro.cli(PredictArguments, args=argv, prog="predict.py")
+    if not arguments.files:
+        raise InputError("FILE: give at least one granule or directory of them")
+    arguments.request.check()
+    return arguments

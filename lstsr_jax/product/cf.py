@@ -1,0 +1,72 @@
+"""A product as an xarray dataset after the CF conventions, version 1.11."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import rioxarray  # noqa: F401  (adds the accessor ``rio``)
+import xarray
+
+from lstsr_jax.product.fine import FineScene
+
+_QC_FLAGS = {
+    "good_quality": (3, 0),
+    "other_quality": (3, 1),
+    "not_produced_cloud": (3, 2),
+    "not_produced_other": (3, 3),
+    "lst_error_at_most_1_K": (192, 0),
+    "lst_error_at_most_2_K": (192, 64),
+    "lst_error_at_most_3_K": (192, 128),
+    "lst_error_above_3_K": (192, 192),
+}
+"""Mask and value of the fields of the quality byte that say how good the LST is."""
+
+
+def to_dataset(fine: FineScene, tags: Mapping[str, str]) -> xarray.Dataset:
+    """Describe a product: ``lst`` and, where there are any, ``lst_spread`` and ``qc`` over ``(y, x)``.
+
+    Args:
+        fine: the product.
+        tags: attributes of the dataset.
+
+    Returns:
+        The dataset, with a grid mapping, projected coordinates of pixel centres, and the day as scalar ``time``.
+    """
+    height, width = fine.lst.shape
+    a, _, left, _, e, top = fine.transform[:6]
+    overpass = fine.source.overpass
+    companions = [name for name, field in (("lst_spread", fine.spread), ("qc", fine.quality)) if field is not None]
+    attributes: dict[str, Any] = {
+        "standard_name": "surface_temperature",
+        "long_name": f"land surface temperature by {overpass}, super-resolved",
+        "units": "K",
+    }
+    if companions:
+        attributes["ancillary_variables"] = " ".join(companions)
+    fields: dict[str, Any] = {"lst": (("y", "x"), fine.lst, attributes)}
+    if fine.spread is not None:
+        long_name = "standard deviation over the eight flips and rotations of the network's input"
+        fields["lst_spread"] = (("y", "x"), fine.spread, {"long_name": long_name, "units": "K"})
+    if fine.quality is not None:
+        masks, values = (np.array(numbers, np.uint8) for numbers in zip(*_QC_FLAGS.values(), strict=True))
+        flags = {"flag_masks": masks, "flag_values": values, "flag_meanings": " ".join(_QC_FLAGS)}
+        long_name = f"QC_{overpass.capitalize()} of the 1 km pixel"
+        attributes = {"standard_name": "surface_temperature status_flag", "long_name": long_name, **flags}
+        fields["qc"] = (("y", "x"), fine.quality, attributes)
+    coordinates = {
+        "y": top + e * (np.arange(height) + 0.5),
+        "x": left + a * (np.arange(width) + 0.5),
+        "time": np.datetime64(fine.source.date, "ns"),
+    }
+    dataset = xarray.Dataset(fields, coordinates, {"Conventions": "CF-1.11", "title": _title(fine), **tags})
+    dataset["time"].encoding.update(units="days since 2000-01-01", dtype="int32")
+    dataset = dataset.rio.write_crs(fine.crs).rio.write_transform(fine.transform).rio.write_coordinate_system()
+    for name in fields:  # as an attribute: the encoding given on writing would replace rioxarray's
+        dataset[name].encoding.pop("grid_mapping", None)
+        dataset[name].attrs["grid_mapping"] = "spatial_ref"
+    return dataset
+
+
+def _title(fine: FineScene) -> str:
+    source = fine.source
+    return f"{source.product} land surface temperature, {source.tile}, {source.date}, {source.overpass}, super-resolved"

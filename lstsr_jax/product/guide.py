@@ -1,0 +1,75 @@
+"""NDVI for a scene: the file of its period and tile, brought to its fine grid."""
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from rasterio.enums import Resampling
+from rasterio.transform import Affine
+from rasterio.warp import reproject
+
+from lstsr_jax.errors import InputError
+from lstsr_jax.geo import GranuleError, Scene, parse_name, period_start, read_ndvi
+from lstsr_jax.geo.names import NDVI_PRODUCTS
+
+
+def find_ndvi(path: Path, scene: Scene) -> Path:
+    """The NDVI file for a scene: ``path`` itself, or of a directory the one of the scene's tile and 16-day period.
+
+    Raises:
+        InputError: if there is none.
+    """
+    if not path.is_dir():
+        return path
+    start = period_start(scene.date)
+    found = []
+    for file in sorted(path.rglob("*")):
+        try:
+            name = parse_name(file)
+        except GranuleError:
+            continue
+        if name.product not in NDVI_PRODUCTS or file.suffix.lower() not in (".hdf", ".tif", ".tiff"):
+            continue
+        if name.layer is not None and not name.layer.endswith("NDVI"):
+            continue
+        if (name.tile, name.date) == (scene.tile, start):
+            found.append((name.product.endswith("Q1"), file))  # 250 m before 1 km
+    if not found:
+        raise InputError(
+            f"--ndvi {path}: no NDVI of {scene.tile} for the 16 days from {start}; fetch MOD13Q1 or MOD13A2"
+        )
+    return max(found)[1]
+
+
+def read_guide(path: Path, scene: Scene, transform: Affine, shape: tuple[int, int]) -> NDArray[np.float32]:
+    """NDVI on a fine grid.
+
+    Args:
+        path: NDVI file or a directory of them.
+        scene: whose tile, date and coordinate system count.
+        transform: of the fine grid.
+        shape: (H, W) of the fine grid.
+
+    Returns:
+        ``(H, W)`` float32, interpolated bilinearly; NaN where there is none.
+
+    Raises:
+        InputError: if there is no such file, or it lies elsewhere.
+    """
+    path = find_ndvi(path, scene)
+    source = read_ndvi(path)
+    ndvi = np.full(shape, np.nan, np.float32)
+    reproject(
+        source.ndvi,
+        ndvi,
+        src_transform=source.transform,
+        src_crs=source.crs,
+        src_nodata=np.nan,
+        dst_transform=transform,
+        dst_crs=scene.crs,
+        dst_nodata=np.nan,
+        resampling=Resampling.bilinear,
+    )
+    if np.isnan(ndvi).all():
+        raise InputError(f"--ndvi {path}: holds nothing over {scene.granule}; give the NDVI of tile {scene.tile}")
+    return ndvi

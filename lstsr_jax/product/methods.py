@@ -1,0 +1,111 @@
+"""How a product's fine field is made: by a network, or without one."""
+
+import dataclasses
+import functools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from numpy.typing import NDArray
+
+from lstsr_jax.errors import InputError
+from lstsr_jax.predictor import load_predictor
+from lstsr_jax.product.request import Request
+from lstsr_jax.resize import upsample
+from lstsr_jax.scene import finish, super_resolve_scene, super_resolve_spread
+from lstsr_jax.sharpening import atprk
+from lstsr_jax.storage import fingerprint
+from lstsr_jax.tiling import Progress
+
+CLASSICAL = ("bicubic", "atprk")
+Field = NDArray[np.float32]
+Bands = tuple[Field, Field | None]
+
+
+@dataclasses.dataclass(frozen=True)
+class Method:
+    """A way from a coarse field to a fine one.
+
+    Attributes:
+        name: for tags: of the network, or of the classical method.
+        checkpoint: fingerprint of the weights, or "none".
+        factor: fine = coarse x factor.
+        apply: LST ``(H, W)`` in K with gaps, NDVI ``(H*f, W*f)`` or None, and a progress callback -> bands
+            in K, each ``(H*f, W*f)``: LST and, if asked for, spread.
+        ndvi: NDVI file or directory, if it takes any.
+    """
+
+    name: str
+    checkpoint: str
+    factor: int
+    apply: Callable[[Field, Field | None, Progress | None], Bands]
+    ndvi: Path | None = None
+
+
+def choose_method(checkpoint: str | None, method: str | None, ndvi: Path | None, request: Request) -> Method:
+    """Set up the method that a command asks for.
+
+    Args:
+        checkpoint: directory or name that :func:`lstsr_jax.load_predictor` takes, or None.
+        method: ``"bicubic"`` or ``"atprk"``, or None for the network of the checkpoint.
+        ndvi: NDVI file or directory, for ATPRK and guided networks.
+        request: tiling, spread and energy.
+
+    Returns:
+        The method.
+
+    Raises:
+        InputError: if there is no checkpoint, or the flags do not go together.
+    """
+    if checkpoint and method:
+        raise InputError(f"--method {method}: is made without a network; leave --checkpoint or --method out")
+    if not checkpoint and not method:
+        raise InputError("--checkpoint: give a training workdir or checkpoint, or --method bicubic to do without")
+    if method and request.spread:
+        raise InputError(f"--spread: is the network's; {method} has none")
+    if method == "atprk":
+        if ndvi is None:
+            raise InputError("--method atprk: needs --ndvi, a MOD13Q1 or MOD13A2 file or a directory of them")
+        return Method("atprk", "none", 4, functools.partial(_atprk, request.conserve_energy), ndvi)
+    if method == "bicubic":
+        refine = jax.jit(functools.partial(upsample, factor=4))
+        _refuse(ndvi, "bicubic")
+        return Method("bicubic", "none", 4, functools.partial(_tiled, refine, request))
+    if method:
+        raise InputError(f"--method {method}: unknown; choose one of {', '.join(CLASSICAL)}")
+    predictor = load_predictor(str(checkpoint))
+    if not predictor.guided:
+        _refuse(ndvi, "this network")
+    elif ndvi is None:
+        raise InputError(
+            "--ndvi: this network is guided by NDVI; give a MOD13Q1 or MOD13A2 file or a directory of them"
+        )
+    apply = functools.partial(_tiled, predictor, request)
+    return Method(predictor.config.name, fingerprint(predictor.variables), predictor.factor, apply, ndvi)
+
+
+def _refuse(ndvi: Path | None, name: str) -> None:
+    if ndvi is not None:
+        raise InputError(f"--ndvi: {name} takes no NDVI; leave it out")
+
+
+def _tiled(predictor: Any, request: Request, lst: Field, ndvi: Field | None, progress: Progress | None) -> Bands:
+    options: dict[str, Any] = {
+        **dataclasses.asdict(request.tiling()),
+        "conserve_energy": request.conserve_energy,
+        "progress": progress,
+    }
+    if request.spread:
+        return super_resolve_spread(predictor, lst, ndvi, **options)
+    return super_resolve_scene(predictor, lst, ndvi, **options), None
+
+
+def _atprk(conserve: bool, lst: Field, ndvi: Field | None, progress: Progress | None) -> Bands:
+    """The whole field at once: its regression and variogram are those of the scene."""
+    del progress
+    fine = np.array(atprk(jnp.asarray(lst)[..., None], jnp.asarray(ndvi)[..., None], 4))[None, ..., 0]
+    finish(fine, lst, 4, conserve)
+    return fine[0], None

@@ -1,0 +1,107 @@
+"""What a user asks of a product, the same for every granule of a run."""
+
+import dataclasses
+import hashlib
+import json
+from typing import Annotated, Literal
+
+import tyro
+from rasterio.crs import CRS
+from rasterio.errors import CRSError
+
+from lstsr_jax.errors import InputError
+from lstsr_jax.geo import QualityPolicy
+from lstsr_jax.tiling import Tiling
+
+
+@dataclasses.dataclass(frozen=True)
+class Request:
+    """Which part of which overpass, on which grid, in which form."""
+
+    overpass: Literal["day", "night", "both"] = "both"
+    """Which overpass; of a GeoTIFF layer the one it holds."""
+    bbox: Annotated[tuple[float, float, float, float] | None, tyro.conf.arg(metavar="W S E N")] = None
+    """Degrees: only the pixels around this box."""
+    window: Annotated[tuple[int, int, int, int] | None, tyro.conf.arg(metavar="ROW COL HEIGHT WIDTH")] = None
+    """1 km pixels: only these, counted from the upper left."""
+    format: Literal["cog", "netcdf", "zarr"] = "cog"
+    """cog: cloud-optimised GeoTIFF. netcdf, zarr: after the CF conventions (need the extra netcdf)."""
+    packed: bool = False
+    """Write uint16 in steps of 0.02 K, 0 for no observation, as the product does, in place of float32 kelvin."""
+    crs: Annotated[str | None, tyro.conf.arg(metavar="EPSG:N")] = None
+    """Warp to this coordinate reference system, such as EPSG:32632; default the grid of the source, refined."""
+    resolution: Annotated[float | None, tyro.conf.arg(metavar="SIZE")] = None
+    """Pixel size in the units of --crs; default about that of the fine grid."""
+    spread: bool = False
+    """Average the network over the 8 flips and rotations; their standard deviation is a second band."""
+    conserve_energy: bool = True
+    """Correct the map so that pooling it (norm-L4) gives back the source."""
+    max_lst_error_k: Literal[1, 2, 3] | None = 3
+    """Leave out pixels whose QC layer states a larger error; None keeps all that were produced."""
+    quick_look: bool = True
+    """Draw a PNG beside each output."""
+    overwrite: bool = False
+    """Redo finished outputs."""
+    tile: int = Tiling.tile
+    """Side of a tile in 1 km pixels."""
+    overlap: int = Tiling.overlap
+    """1 km pixels that neighbouring tiles share."""
+    batch: int | None = Tiling.batch
+    """Tiles per call of the network; None for 2 on a CPU and 16 elsewhere."""
+
+    def check(self) -> None:
+        """Refuse what cannot be done, before any work.
+
+        Raises:
+            InputError: naming the flag and the remedy.
+        """
+        if self.bbox and self.window:
+            raise InputError("--window: give either --window or --bbox")
+        if self.bbox:
+            west, south, east, north = self.bbox
+            if not (-180 <= west < east <= 180 and -90 <= south < north <= 90):
+                raise InputError(f"--bbox {west} {south} {east} {north}: give W S E N in degrees, W < E and S < N")
+        if self.window and (min(self.window[:2]) < 0 or min(self.window[2:]) < 1):
+            raise InputError(
+                f"--window {' '.join(map(str, self.window))}: give ROW COLUMN HEIGHT WIDTH, size at least 1"
+            )
+        if self.resolution is not None and (self.crs is None or not self.resolution > 0):
+            raise InputError(f"--resolution {self.resolution}: give a positive number together with --crs")
+        if self.packed and self.spread:
+            raise InputError("--packed: has no room for the spread; leave one of --packed and --spread out")
+        if self.crs is not None:
+            self.target_crs()
+        try:
+            self.tiling()
+        except ValueError as error:
+            raise InputError(f"--tile, --overlap, --batch: {error}") from None
+
+    def target_crs(self) -> CRS:
+        """The system named by ``crs``.
+
+        Raises:
+            InputError: if there is none.
+        """
+        try:
+            return CRS.from_user_input(self.crs)
+        except CRSError:
+            raise InputError(f"--crs {self.crs}: unknown; write it like EPSG:32632 or as PROJ or WKT") from None
+
+    def tiling(self) -> Tiling:
+        """How scenes are cut."""
+        return Tiling(self.tile, self.overlap, self.batch)
+
+    def policy(self) -> QualityPolicy:
+        """Which observations are used."""
+        return QualityPolicy(max_lst_error_k=self.max_lst_error_k)
+
+    def fingerprint(self, *more: str) -> str:
+        """Twelve hexadecimal digits that differ where outputs of the same name would.
+
+        Args:
+            *more: what else decides them, such as the method.
+        """
+        fields = dataclasses.asdict(self)
+        for name in ("overpass", "quick_look", "overwrite", "batch"):
+            del fields[name]
+        return hashlib.sha256(json.dumps([fields, *more], sort_keys=True).encode()).hexdigest()[:12]

@@ -1,0 +1,59 @@
+"""Flags of predict.py: what cannot be done is refused in one line, before any work."""
+
+import pytest
+
+from lstsr_jax.cli import predict_arguments
+from lstsr_jax.errors import InputError
+from lstsr_jax.product import Request, choose_method
+
+
+def test_flags_reach_the_request():
+    flags = "a.hdf b --method bicubic --bbox -10.5 40 -9 41 --crs EPSG:32629 --resolution 250 --format zarr --packed"
+    arguments = predict_arguments(flags.split())
+    assert [str(path) for path in arguments.files] == ["a.hdf", "b"]
+    request = Request(bbox=(-10.5, 40, -9, 41), crs="EPSG:32629", resolution=250, format="zarr", packed=True)
+    assert arguments.request == request and arguments.method == "bicubic"
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        ("", "FILE: give at least one"),
+        ("a.hdf --bbox 5 40 4 41", "--bbox 5.0 40.0 4.0 41.0: give W S E N"),
+        ("a.hdf --bbox 5 40 6 41 --window 0 0 5 5", "--window: give either"),
+        ("a.hdf --window 0 0 0 5", "--window 0 0 0 5: give ROW COLUMN"),
+        ("a.hdf --resolution 250", "--resolution 250.0: give a positive number together with --crs"),
+        ("a.hdf --crs EPSG:0", "--crs EPSG:0: unknown"),
+        ("a.hdf --packed --spread", "--packed: has no room"),
+        ("a.hdf --tile 16 --overlap 20", "--overlap"),
+    ],
+)
+def test_requests_that_cannot_be_met(flags, message):
+    with pytest.raises(InputError) as error:
+        predict_arguments(flags.split())
+    assert message in str(error.value) and "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({}, "--checkpoint: give"),
+        ({"checkpoint": "nowhere"}, "nowhere: no such checkpoint"),
+        ({"checkpoint": "w", "method": "bicubic"}, "--method bicubic: is made without a network"),
+        ({"method": "atprk"}, "--method atprk: needs --ndvi"),
+        ({"method": "lanczos"}, "--method lanczos: unknown"),
+        ({"method": "bicubic", "ndvi": "x"}, "--ndvi: bicubic takes no NDVI"),
+        ({"method": "bicubic", "request": Request(spread=True)}, "--spread: is the network's"),
+    ],
+)
+def test_methods_that_do_not_exist(options, message):
+    options = {"checkpoint": None, "method": None, "ndvi": None, "request": Request(), **options}
+    with pytest.raises(InputError, match=message):
+        choose_method(**options)
+
+
+def test_fingerprints_differ_where_outputs_do():
+    plain = Request().fingerprint("bicubic")
+    assert plain == Request(overpass="day", batch=9, overwrite=True, quick_look=False).fingerprint("bicubic")
+    others = [Request(packed=True), Request(tile=32), Request(bbox=(1, 2, 3, 4)), Request(max_lst_error_k=1)]
+    assert len({plain, Request().fingerprint("mrunet"), *(other.fingerprint("bicubic") for other in others)}) == 6
