@@ -36,6 +36,7 @@ PAIRS = Protocol(
     network_upsampling=None,
     crop=0,
     crop_learned=0,
+    baseline="bicubic",
     tsharp={"ndvi_pool": "l4"},
     atprk={"ndvi_pool": "l4"},
 )

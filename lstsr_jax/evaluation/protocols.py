@@ -18,6 +18,7 @@ class Protocol:
         network_upsampling: interpolation of the networks' input, or None for what each was trained with.
         crop: pixels left out on every side of interpolated fields.
         crop_learned: the same for networks and ATPRK.
+        baseline: the interpolation that networks are compared with, image by image.
         tsharp: options of TsHARP.
         atprk: options of ATPRK.
     """
@@ -27,6 +28,7 @@ class Protocol:
     network_upsampling: Upsampling | None
     crop: int
     crop_learned: int
+    baseline: str
     tsharp: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     atprk: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
@@ -37,6 +39,7 @@ STRICT = Protocol(
     network_upsampling=None,
     crop=4,
     crop_learned=4,
+    baseline="bicubic",
 )
 PAPER = Protocol(
     "paper",
@@ -46,6 +49,7 @@ PAPER = Protocol(
     network_upsampling="bilinear",
     crop=0,
     crop_learned=4,
+    baseline="bilinear",
     tsharp={"ndvi_pool": "l4"},
     atprk={"ndvi_pool": "l4", "window": 3, "border": "paper"},
 )

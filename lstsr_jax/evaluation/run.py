@@ -60,12 +60,11 @@ def evaluate(
         "dataset": str(dataset.directory),
         "checkpoint": {name: fingerprint(predictor.variables) for name, predictor in named.items()},
     }
-    baseline = next((name for name in ("bicubic", "bilinear") if name in classical), None)
-    compared = [name for name in named if baseline]
-    remarks = [beaten_line(scores, name, str(baseline)) for name in compared]
+    compared = list(named) if protocol.baseline in classical else []
+    remarks = [beaten_line(scores, name, protocol.baseline) for name in compared]
     table = write_report(report_dir, scores, protocol, description, remarks)
     for name in compared:
-        range_figure(report_dir / f"figure_range_{name}.png", scores, name, str(baseline))
+        range_figure(report_dir / f"figure_range_{name}.png", scores, name, protocol.baseline)
     _draw(report_dir, methods, scores, source, factor)
     return table
 
