@@ -2,7 +2,7 @@
 
 from data_builders import prepare
 from lstsr_jax.cli import door, eval_arguments
-from lstsr_jax.evaluation import evaluate, evaluate_pairs, protocol
+from lstsr_jax.evaluation import check_unseen, evaluate, evaluate_pairs, protocol
 from lstsr_jax.geo import Shift
 from lstsr_jax.predictor import load_predictor
 from lstsr_jax.storage import trained_on
@@ -23,7 +23,9 @@ def main() -> None:
         )
         print(f"{table}\n\nreport: {arguments.report_dir}")
         return
-    dataset = prepare(arguments.data_config(trained_on(arguments.checkpoint)))
+    data = arguments.data_config(trained_on(arguments.checkpoint))
+    check_unseen(arguments.checkpoint, data, arguments.split)
+    dataset = prepare(data)
     table = evaluate(
         predictors,
         dataset,

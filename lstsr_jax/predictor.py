@@ -45,6 +45,15 @@ class Normalization:
     kind: str
     scale_k: float
 
+    def __post_init__(self) -> None:
+        """Refuse what is no normalisation.
+
+        Raises:
+            ValueError: if the kind is unknown or the scale not positive.
+        """
+        if self.kind not in ("anomaly", "train_max") or not self.scale_k > 0:
+            raise ValueError(f"normalization {self.kind!r} by {self.scale_k} K: choose anomaly or train_max, above 0 K")
+
     def centre(self, ilr: jax.Array) -> jax.Array:
         """What is subtracted, ``(B, 1, 1, C)`` K."""
         if self.kind == "train_max":
@@ -164,8 +173,13 @@ def load_predictor(path: str | Path) -> Predictor:
     """
     directory = find_checkpoint(Path(path))
     metadata = read_metadata(directory)
-    config = ModelConfig(**metadata["model"])
-    module = create_model(config)
+    try:
+        config = ModelConfig(**metadata["model"])
+        normalization = Normalization(**metadata["normalization"])
+        module = create_model(config)
+    except (TypeError, ValueError) as error:
+        line = str(error).splitlines()[0]
+        raise InputError(f"{directory}: its configuration names no model of this version: {line}") from error
     side = 16 * config.factor
     shape = (1, side, side, input_channels(config))
     abstract = jax.eval_shape(module.init, jax.random.key(0), jax.ShapeDtypeStruct(shape, jnp.float32))
@@ -175,4 +189,4 @@ def load_predictor(path: str | Path) -> Predictor:
     expected = weights.expected_fingerprint(directory)
     if expected is not None and fingerprint(variables) != expected:
         raise InputError(f"{directory}: the weights are not those that were shipped; install the package again")
-    return Predictor(variables, module, config, Normalization(**metadata["normalization"]))
+    return Predictor(variables, module, config, normalization)

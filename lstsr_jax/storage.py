@@ -85,7 +85,7 @@ def read_metadata(directory: Path) -> dict[str, Any]:
             config = checkpointer.restore(directory.resolve(), args=args)["config"]
     except (OSError, ValueError, KeyError) as error:
         raise InputError(f"{directory}: unreadable checkpoint configuration: {_first_line(error)}") from error
-    if not {"model", "normalization"} <= set(config):
+    if not isinstance(config, dict) or not {"model", "normalization"} <= set(config):
         raise InputError(f"{directory}: not an lstsr_jax checkpoint (its configuration names no model)")
     return config
 
@@ -130,11 +130,22 @@ def fingerprint(variables: Any) -> str:
 
 def trained_on(checkpoints: Sequence[str]) -> DataConfig:
     """The data of the first of ``checkpoints`` that records any; the defaults if none does."""
-    for path in checkpoints:
-        data = read_metadata(find_checkpoint(Path(path))).get("data")
-        if data is not None:
-            return DataConfig(**data)
-    return DataConfig()
+    recorded = (recorded_data(path) for path in checkpoints)
+    return next((data for data in recorded if data is not None), DataConfig())
+
+
+def recorded_data(checkpoint: str) -> DataConfig | None:
+    """The patches a checkpoint was trained on, or None if it does not say.
+
+    Raises:
+        InputError: if what it says does not fit this version.
+    """
+    directory = find_checkpoint(Path(checkpoint))
+    data = read_metadata(directory).get("data")
+    try:
+        return None if data is None else DataConfig(**data)
+    except TypeError as error:
+        raise InputError(f"{directory}: written by another version of lstsr_jax: {_first_line(error)}") from error
 
 
 def _first_line(error: Exception) -> str:

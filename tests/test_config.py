@@ -60,6 +60,8 @@ def test_help_shows_the_presets_own_values(capsys):
         (["--preset", "nope"], "choose one of quickstart, paper"),
         (["--train.epochs", "0"], "must be positive"),
         (["--data.patch-size", "30"], "multiple of the factor 4"),
+        (["--data.patch-size", "12"], "at least 15"),
+        (["--model.anomaly-scale-k", "0"], "must be positive"),
         (["--data.min-valid-fraction", "1.5"], r"in \(0, 1\]"),
     ],
 )
@@ -69,7 +71,7 @@ def test_values_no_run_could_use(flags, message):
 
 
 def test_eval_flags():
-    arguments = eval_arguments(["--checkpoint", "A", "--checkpoint", "B", "--methods", "bicubic, bilinear"])
+    arguments = eval_arguments(["--checkpoint", "A", "--checkpoint", "B", "--methods", "bicubic, bilinear,bicubic"])
     assert arguments.checkpoint == ("A", "B") and arguments.method_names == ("bicubic", "bilinear")
     with pytest.raises(InputError, match="at least one checkpoint"):
         eval_arguments(["--methods", ""])

@@ -118,3 +118,20 @@ def test_shipped_models_are_found_by_name_and_checked(coarse, tmp_path, monkeypa
     weights.INDEX.write_text(json.dumps({"tiny": {**entry, "fingerprint": "0" * 12}}))
     with pytest.raises(InputError, match="not those that were shipped"):
         load_predictor("little")
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('"width": 4', '"breadth": 4'),
+        ('"name": "mrunet"', '"name": "unet"'),
+        ('"kind": "anomaly"', '"kind": "zscore"'),
+    ],
+)
+def test_a_checkpoint_of_another_version(tmp_path, old, new):
+    save_predictor(tmp_path / "c", make())
+    config = next((tmp_path / "c" / "config").glob("metadata"))
+    assert old in config.read_text()
+    config.write_text(config.read_text().replace(old, new))
+    with pytest.raises(InputError, match="names no model of this version"):
+        load_predictor(tmp_path / "c")

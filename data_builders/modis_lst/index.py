@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from data_builders.modis_lst.ndvi import NdviLibrary
+from data_builders.modis_lst.ndvi import ndvi_for
 from data_builders.modis_lst.patches import SPLITS, patch_windows, split_of
 from lstsr_jax.errors import InputError
-from lstsr_jax.geo import GranuleError, Overpass, QualityPolicy, Scene, find_granules, read_lst
+from lstsr_jax.geo import GranuleError, NdviLibrary, Overpass, QualityPolicy, Scene, find_granules, read_lst
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,8 +78,14 @@ def index_granules(directory: Path, rule: CutRule, ndvi: Path | None = None) -> 
             continue
         dates.add(scene.date.isoformat())
         if library is not None:
-            library.field_for(scene)  # a grid that does not fit is an error before anything is written
-            if library.path_for(scene.tile, scene.date) is None:
+            try:
+                known = np.isfinite(ndvi_for(library, scene)).any()  # a grid that does not fit is an error right here
+            except GranuleError as error:
+                known = False
+                path_of_ndvi = library.path_for(scene.tile, scene.date)
+                unreadable.append(path_of_ndvi.name if path_of_ndvi else "NDVI")
+                tqdm.write(f"skipped: {error}", file=sys.stderr)
+            if not known:
                 without_ndvi.add(scene.date.isoformat())
         valid = np.isfinite(scene.lst)
         observed.append(float(valid.mean()))

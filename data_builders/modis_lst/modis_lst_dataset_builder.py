@@ -10,9 +10,9 @@ import numpy as np
 import tensorflow_datasets as tfds
 
 from data_builders.modis_lst.index import CutRule, Layer, PatchIndex, index_granules
-from data_builders.modis_lst.ndvi import NdviLibrary
+from data_builders.modis_lst.ndvi import ndvi_for
 from data_builders.modis_lst.simulated import write_simulated_granules
-from lstsr_jax.geo import read_lst
+from lstsr_jax.geo import GranuleError, NdviLibrary, Scene, read_lst
 
 
 @dataclasses.dataclass(eq=False, kw_only=True)
@@ -100,7 +100,9 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             if not corners:
                 continue
             scene = read_lst(layer.path, layer.overpass, rule.policy)
-            fields = {"lst": scene.lst} if library is None else {"lst": scene.lst, "ndvi": library.field_for(scene)}
+            fields = {"lst": scene.lst}
+            if library is not None:
+                fields["ndvi"] = _ndvi_or_nan(library, scene)
             for row, col in corners:
                 window = np.s_[row : row + rule.patch_size, col : col + rule.patch_size]
                 yield (
@@ -115,3 +117,11 @@ class Builder(tfds.core.GeneratorBasedBuilder):
                         "col": col,
                     },
                 )
+
+
+def _ndvi_or_nan(library: NdviLibrary, scene: Scene) -> np.ndarray:
+    """NDVI of a scene; NaN where its granule is unreadable, which the index has reported."""
+    try:
+        return ndvi_for(library, scene)
+    except GranuleError:
+        return np.full(scene.lst.shape, np.nan, np.float32)

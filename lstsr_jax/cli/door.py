@@ -15,5 +15,8 @@ def door(command: Callable[[], None]) -> None:
         command()
     except InputError as error:
         sys.exit(f"error: {error}")
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        sys.exit(f"error: {place}{error.strerror or error}; check the path, its permissions and the disk")
     except KeyboardInterrupt:
         sys.exit(130)

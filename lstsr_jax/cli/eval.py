@@ -19,7 +19,7 @@ class EvalArguments:
     checkpoint: Annotated[tuple[str, ...], tyro.conf.arg(metavar="C"), tyro.conf.UseAppendAction] = ()
     """Training workdir or checkpoint directory; may be given several times."""
     granules: str | None = None
-    """Directory of granules; default: the data of the first checkpoint."""
+    """Directory of granules; default: the data of the first checkpoint that records any."""
     ndvi: str | None = None
     """Directory of MOD13A2 NDVI, for tsharp, atprk and guided networks."""
     pairs: str | None = None
@@ -54,7 +54,7 @@ class EvalArguments:
     @property
     def method_names(self) -> tuple[str, ...]:
         """``methods`` as a tuple."""
-        return tuple(name.strip() for name in self.methods.split(",") if name.strip())
+        return tuple(dict.fromkeys(name.strip() for name in self.methods.split(",") if name.strip()))
 
 
 def eval_arguments(argv: Sequence[str] | None = None) -> EvalArguments:

@@ -18,6 +18,8 @@ def _compared(scores: Scores, method: str, baseline: str) -> tuple[np.ndarray, n
 def beaten_line(scores: Scores, method: str, baseline: str) -> str:
     """One line: the share of images in which the baseline has the lower RMSE, and their dynamic range."""
     range_k, ratio = _compared(scores, method, baseline)
+    if not ratio.size:
+        return f"{baseline} and {method} were scored on no common image."
     worse = ratio > 1
     line = f"{baseline} beats {method} in {100 * worse.mean():.1f} % of {len(ratio)} images"
     if worse.any() and not worse.all():

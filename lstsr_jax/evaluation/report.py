@@ -13,14 +13,14 @@ _HEADINGS = {"psnr": "PSNR (dB)", "ssim": "SSIM", "rmse": "RMSE (K)"}
 _FORMATS = {"psnr": "{:.2f}", "ssim": "{:.3f}", "rmse": "{:.3f}"}
 
 
-def markdown_table(means: dict[str, dict[str, float]]) -> str:
+def markdown_table(means: dict[str, dict[str, Any]]) -> str:
     """Means per method, as a Markdown table."""
     lines = [
         "| method | " + " | ".join(_HEADINGS[metric] for metric in METRICS) + " | images |",
         "| --- " * (len(METRICS) + 2) + "|",
     ]
     for method, row in means.items():
-        cells = [_FORMATS[metric].format(row[metric]) for metric in METRICS]
+        cells = ["-" if row[metric] is None else _FORMATS[metric].format(row[metric]) for metric in METRICS]
         lines.append(f"| {method} | " + " | ".join(cells) + f" | {row['n_images']} |")
     return "\n".join(lines)
 
@@ -47,7 +47,7 @@ def write_report(
     common = scores.common
     if not common.all():
         summary["common"] = {"n_images": int(common.sum()), "methods": scores.means(common)}
-    _replace(directory / "metrics.json", json.dumps(summary, indent=1) + "\n")
+    _replace(directory / "metrics.json", json.dumps(summary, indent=1, allow_nan=False) + "\n")
     heading = (
         f"{len(scores.provenance)} images, split `{description['split']}`, protocol `{protocol.name}`: "
         f"{protocol.description}.\n"

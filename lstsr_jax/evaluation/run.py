@@ -9,7 +9,7 @@ import numpy as np
 
 from lstsr_jax.data import PreparedDataset
 from lstsr_jax.degradation import degrade
-from lstsr_jax.errors import InputError
+from lstsr_jax.errors import InputError, make_directory
 from lstsr_jax.evaluation.dynamic_range import beaten_line, range_figure
 from lstsr_jax.evaluation.figures import comparison_figure
 from lstsr_jax.evaluation.methods import Method, build_methods, name_predictors
@@ -52,6 +52,7 @@ def evaluate(
     named = name_predictors(predictors)
     methods = build_methods(classical, named, protocol, factor)
     source = dataset.source(split)
+    make_directory("--report-dir", report_dir)  # before the work, not after it
     scores = score(methods, protocol, source, factor)
     description = {
         "split": split,
@@ -74,7 +75,9 @@ def _draw(directory: Path, methods: Sequence[Method], scores: Scores, source: Se
     reference = scores.values[methods[-1].name]["rmse"]
     overpasses = np.array([origin["overpass"] for origin in scores.provenance])
     for overpass in sorted(set(overpasses)):
-        chosen = np.flatnonzero(overpasses == overpass)
+        chosen = np.flatnonzero((overpasses == overpass) & scores.counted[methods[-1].name])
+        if not chosen.size:
+            continue
         index = int(chosen[np.argsort(reference[chosen])[len(chosen) // 2]])
         truth = source[index]["lst"]
         coarse, mask = degrade(jnp.asarray(truth[None]), factor)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from tqdm import tqdm
 
@@ -43,18 +44,24 @@ class Scores:
         """Images that every method was scored on."""
         return np.logical_and.reduce(list(self.counted.values()))
 
-    def means(self, images: np.ndarray | None = None) -> dict[str, dict[str, float]]:
+    def means(self, images: np.ndarray | None = None) -> dict[str, dict[str, Any]]:
         """Unweighted means over the images each method was scored on, or over ``images`` of them; and how many."""
         rows = {}
         for method, values in self.values.items():
             chosen = self.counted[method] if images is None else self.counted[method] & images
-            row = {metric: float(np.mean(values[metric][chosen])) if chosen.any() else np.nan for metric in METRICS}
+            row = {metric: float(np.mean(values[metric][chosen])) if chosen.any() else None for metric in METRICS}
             rows[method] = {**row, "n_images": int(chosen.sum())}
         return rows
 
 
 def _crop(x: jax.Array, border: int) -> jax.Array:
     return x[:, border : x.shape[1] - border, border : x.shape[2] - border]
+
+
+@jax.jit
+def scorable_images(mask: jax.Array) -> jax.Array:
+    """Images ``(B,)`` of whose mask ``(B, H, W, 1)`` at least one whole SSIM window can be scored."""
+    return jnp.isfinite(metrics.ssim(jnp.where(mask, 1.0, jnp.nan), jnp.where(mask, 1.0, 0.0)))
 
 
 def score(methods: Sequence[Method], protocol: Protocol, source: Sequence[Any], factor: int) -> Scores:
@@ -83,6 +90,7 @@ def score(methods: Sequence[Method], protocol: Protocol, source: Sequence[Any], 
     ranges: list[np.ndarray] = []
     parts: dict[str, list[dict[str, np.ndarray]]] = {method.name: [] for method in methods}
     has_ndvi: list[np.ndarray] = []
+    scorable: list[np.ndarray] = []
     batches = evaluation_batches(source, BATCH)
     total = -(-len(source) // BATCH)
     for batch, examples in tqdm(batches, total=total, desc="evaluating", unit="batch", disable=None):
@@ -91,6 +99,8 @@ def score(methods: Sequence[Method], protocol: Protocol, source: Sequence[Any], 
         count = len(examples)
         provenance += [{key: _plain(example[key]) for key in PROVENANCE} for example in examples]
         ranges.append(np.nanmax(truth[:count], (1, 2, 3)) - np.nanmin(truth[:count], (1, 2, 3)))
+        inside = _crop(mask, max(protocol.crop, protocol.crop_learned))
+        scorable.append(np.asarray(scorable_images(inside))[:count])
         known = np.zeros(count) if ndvi is None else np.isfinite(ndvi[:count]).mean((1, 2, 3))
         has_ndvi.append(known >= SMALLEST_NDVI_SHARE)
         for method in methods:
@@ -102,8 +112,9 @@ def score(methods: Sequence[Method], protocol: Protocol, source: Sequence[Any], 
         name: {metric: np.concatenate([part[metric] for part in rows]) for metric in METRICS}
         for name, rows in parts.items()
     }
-    everywhere = np.ones(len(provenance), bool)
-    counted = {method.name: np.concatenate(has_ndvi) if method.needs_ndvi else everywhere for method in methods}
+    everywhere = np.concatenate(scorable)
+    with_ndvi = everywhere & np.concatenate(has_ndvi)
+    counted = {method.name: with_ndvi if method.needs_ndvi else everywhere for method in methods}
     return Scores(provenance, np.concatenate(ranges), values, counted)
 
 

@@ -20,6 +20,7 @@ from lstsr_jax.geo.landscape import Landscape, place_seed_of, simulate_landscape
 from lstsr_jax.geo.listing import Listing, LstLayer, Skipped, find_granules
 from lstsr_jax.geo.names import GranuleName, Overpass, parse_name
 from lstsr_jax.geo.ndvi import NdviScene, period_start, read_ndvi
+from lstsr_jax.geo.ndvi_library import PRODUCTS_1KM, PRODUCTS_250M, NdviLibrary
 from lstsr_jax.geo.pair import PAIRS_SHIFT, Pair, read_pairs, recorded_shifts, register_pair
 from lstsr_jax.geo.quality import QualityFields, QualityPolicy, accept, decode
 from lstsr_jax.geo.raster import pack_kelvin, write_raster
@@ -37,6 +38,8 @@ from lstsr_jax.geo.warp import Grid, Shift, place_field, warp_field
 
 __all__ = [
     "PAIRS_SHIFT",
+    "PRODUCTS_1KM",
+    "PRODUCTS_250M",
     "SINUSOIDAL",
     "AsterScene",
     "GranuleError",
@@ -45,6 +48,7 @@ __all__ = [
     "Landscape",
     "Listing",
     "LstLayer",
+    "NdviLibrary",
     "NdviScene",
     "Overpass",
     "Pair",

@@ -9,36 +9,21 @@ from rasterio.transform import Affine
 from rasterio.warp import reproject
 
 from lstsr_jax.errors import InputError
-from lstsr_jax.geo import GranuleError, Scene, parse_name, period_start, read_ndvi
-from lstsr_jax.geo.names import NDVI_PRODUCTS
+from lstsr_jax.geo import PRODUCTS_1KM, PRODUCTS_250M, NdviLibrary, Scene, read_ndvi
 
 
 def find_ndvi(path: Path, scene: Scene) -> Path:
-    """The NDVI file for a scene: ``path`` itself, or of a directory the one of the scene's tile and 16-day period.
+    """The NDVI file for a scene: ``path`` itself, or of a directory the one of the scene's tile nearest in time.
 
     Raises:
         InputError: if there is none.
     """
     if not path.is_dir():
         return path
-    start = period_start(scene.date)
-    found = []
-    for file in sorted(path.rglob("*")):
-        try:
-            name = parse_name(file)
-        except GranuleError:
-            continue
-        if name.product not in NDVI_PRODUCTS or file.suffix.lower() not in (".hdf", ".tif", ".tiff"):
-            continue
-        if name.layer is not None and not name.layer.endswith("NDVI"):
-            continue
-        if (name.tile, name.date) == (scene.tile, start):
-            found.append((name.product.endswith("Q1"), file))  # 250 m before 1 km
-    if not found:
-        raise InputError(
-            f"--ndvi {path}: no NDVI of {scene.tile} for the 16 days from {start}; fetch MOD13Q1 or MOD13A2"
-        )
-    return max(found)[1]
+    found = NdviLibrary(path, (*PRODUCTS_250M, *PRODUCTS_1KM)).path_for(scene.tile, scene.date)
+    if found is None:
+        raise InputError(f"--ndvi {path}: no NDVI of {scene.tile} near {scene.date}; fetch MOD13Q1 or MOD13A2")
+    return found
 
 
 def read_guide(path: Path, scene: Scene, transform: Affine, shape: tuple[int, int]) -> NDArray[np.float32]:

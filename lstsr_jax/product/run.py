@@ -10,7 +10,7 @@ import numpy as np
 from tqdm import tqdm
 
 import lstsr_jax
-from lstsr_jax.errors import InputError
+from lstsr_jax.errors import InputError, make_directory
 from lstsr_jax.geo import GranuleError, LstLayer, Overpass, find_granules, parse_name, read_lst
 from lstsr_jax.product.files import output_path, read_tags, require_format, write
 from lstsr_jax.product.fine import FineScene, super_resolve, warp
@@ -85,11 +85,15 @@ def predict(files: Sequence[Path], output_dir: Path, method: Method, request: Re
     """
     request.check()
     require_format(request.format)
+    make_directory("--output-dir", output_dir)
     outcomes: list[Outcome] = []
     layers: dict[LstLayer, None] = {}
     for path in files:
         try:
-            layers.update(dict.fromkeys(_layers(path, request.overpass)))
+            found = dict.fromkeys(_layers(path, request.overpass))
+            if not found:
+                raise InputError(f"{path}: holds no LST of the overpass asked for ({request.overpass}); see --overpass")
+            layers.update(found)
         except InputError as error:
             outcomes.append(_failure(path, "", error))
     bar = tqdm(layers, unit="layer", disable=None)
@@ -146,7 +150,7 @@ def _process(layer: LstLayer, directory: Path, method: Method, request: Request,
         scene = read_lst(layer.path, layer.overpass, request.policy())
         granule = scene.granule
     path = output_path(directory, granule, layer.overpass, method.factor, request.format)
-    ndvi = "" if method.ndvi is None else method.ndvi.name
+    ndvi = "" if method.ndvi is None else str(method.ndvi.resolve())
     fingerprint = request.fingerprint(method.name, method.checkpoint, ndvi)
     if path.exists() and not request.overwrite:
         if read_tags(path).get("request") != fingerprint:

@@ -6,11 +6,10 @@ import numpy as np
 import pytest
 
 from data_builders import prepare
-from data_builders.modis_lst.ndvi import NdviLibrary
 from lstsr_jax.config import DataConfig
 from lstsr_jax.errors import InputError
 from lstsr_jax.evaluation import PROTOCOLS, evaluate
-from lstsr_jax.geo import read_ndvi
+from lstsr_jax.geo import NdviLibrary, read_ndvi
 
 
 @pytest.fixture
@@ -99,3 +98,26 @@ def test_ndvi_on_another_grid(granules, shared_data, tmp_path):
                 data_dir=str(tmp_path),
             )
         )  # fmt: skip
+
+
+def test_hdf4_wins_over_geotiff_and_a_newer_production_over_an_older(tmp_path):
+    old = "MOD13A2.A2020081.h18v04.061.2020100000000"
+    new = "MOD13A2.A2020081.h18v04.061.2021100000000"
+    for name in (f"{old}.hdf", f"{old}_1_km_16_days_NDVI.tif"):
+        (tmp_path / name).write_bytes(b"")
+    date = datetime.date(2020, 3, 25)
+    assert NdviLibrary(tmp_path).path_for("h18v04", date).name == f"{old}.hdf"
+    (tmp_path / f"{new}_1_km_16_days_NDVI.tif").write_bytes(b"")
+    assert NdviLibrary(tmp_path).path_for("h18v04", date).name.startswith(new)
+
+
+def test_a_damaged_ndvi_granule_is_reported_and_its_dates_go_without(granules, small_config, tmp_path, capsys):
+    ndvi = tmp_path / "ndvi"
+    ndvi.mkdir()
+    for path in granules.glob("MOD13A2*"):
+        shutil.copy(path, ndvi)
+    victim = sorted(ndvi.iterdir())[0]
+    victim.write_bytes(victim.read_bytes()[:500])
+    built = prepare(dataclasses.replace(small_config.data, ndvi=str(ndvi), data_dir=str(tmp_path / "tfds")))
+    assert victim.name in built.metadata["unreadable"] and victim.name in capsys.readouterr().err
+    assert len(built.metadata["dates_without_ndvi"]) == 1

@@ -1,4 +1,5 @@
 import csv
+import dataclasses
 import json
 
 import cv2
@@ -6,8 +7,10 @@ import numpy as np
 import pytest
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
+from data_builders import prepare
+from lstsr_jax.config import DataConfig
 from lstsr_jax.errors import InputError
-from lstsr_jax.evaluation import PROTOCOLS, evaluate, protocol
+from lstsr_jax.evaluation import PROTOCOLS, check_unseen, evaluate, protocol
 from lstsr_jax.predictor import load_predictor
 
 
@@ -85,3 +88,30 @@ def test_unknown_names(trained, dataset, tmp_path):
     with pytest.raises(InputError, match="split 'holiday'"):
         evaluate([], dataset, tmp_path, classical=("bicubic",), protocol=PROTOCOLS["strict"], split="holiday")
     assert not list(tmp_path.iterdir())
+
+
+def test_images_without_a_scorable_window_are_left_out_of_every_mean(granules, tmp_path):
+    cut = {"patch_size": 32, "stride": 32, "min_valid_fraction": 0.05}
+    config = DataConfig(str(granules), data_dir=str(tmp_path / "tfds"), **cut)
+    built = prepare(config)
+    evaluate([], built, tmp_path / "r", classical=("bilinear", "bicubic"), protocol=PROTOCOLS["strict"], split="all")
+    metrics = json.loads((tmp_path / "r" / "metrics.json").read_text())
+    row = metrics["methods"]["bicubic"]
+    assert 0 < row["n_images"] < metrics["n_images"]
+    assert np.isfinite([row["psnr"], row["ssim"], row["rmse"]]).all()
+
+
+def test_a_split_that_a_checkpoint_was_not_trained_without_is_refused(trained, small_config):
+    same = small_config.data
+    check_unseen([str(trained)], same, "test")
+    other = dataclasses.replace(same, split_by="place")
+    check_unseen([str(trained)], other, "all")
+    check_unseen([str(trained)], dataclasses.replace(other, granules="elsewhere"), "test")
+    with pytest.raises(InputError, match="trained on these granules with split-by date"):
+        check_unseen([str(trained)], other, "test")
+
+
+def test_a_report_directory_that_is_a_file(dataset, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match=r"--report-dir .*file: cannot be written to"):
+        evaluate([], dataset, tmp_path / "file", classical=("bicubic",), protocol=PROTOCOLS["strict"])

@@ -193,7 +193,7 @@ def test_atprk_needs_no_network(granule, tmp_path):
     with rasterio.open(plain) as file:
         assert np.nanstd(fine - file.read(1)) > 0.05
     report = run([granule], tmp_path / "b", request, method="atprk", ndvi=tmp_path)
-    assert "no NDVI of h18v04" in report.failed[0].note
+    assert "no MOD13Q1 or MOD13A2 granule" in report.failed[0].note
 
 
 def test_a_layer_without_quality_and_a_scene_without_observation(tmp_path):
