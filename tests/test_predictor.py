@@ -135,3 +135,11 @@ def test_a_checkpoint_of_another_version(tmp_path, old, new):
     config.write_text(config.read_text().replace(old, new))
     with pytest.raises(InputError, match="names no model of this version"):
         load_predictor(tmp_path / "c")
+
+
+@pytest.mark.parametrize("name", [entry["alias"] for entry in weights.index().values()])
+def test_every_shipped_model_loads_and_does_something(coarse, name):
+    predictor = load_predictor(name)  # checks the fingerprint
+    fine = predictor(coarse)
+    assert float(jnp.abs(fine - upsample(coarse, 4)).std()) > 0.01
+    np.testing.assert_allclose(l4_pool(fine, 4), coarse, atol=1e-3)

@@ -21,6 +21,8 @@ def main() -> None:
     for replaced in {arguments.name, *(set(index()) - set(entries))}:
         shutil.rmtree(FOLDER / replaced, ignore_errors=True)
     save_predictor(FOLDER / arguments.name, predictor)
+    for marker in (FOLDER / arguments.name).rglob("commit_success.txt"):
+        marker.write_text("complete\n")  # orbax names the machine's path in it
     entries[arguments.name] = {"alias": arguments.alias, "fingerprint": fingerprint(predictor.variables)}
     INDEX.write_text(json.dumps(dict(sorted(entries.items())), indent=1) + "\n")
     size = sum(path.stat().st_size for path in (FOLDER / arguments.name).rglob("*") if path.is_file())
