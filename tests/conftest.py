@@ -2,7 +2,6 @@
 
 import datetime
 import os
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,9 +18,6 @@ if TYPE_CHECKING:
     from lstsr_jax.data import PreparedDataset
 
 jax.config.update("jax_num_cpu_devices", 2)
-# Several tests train the same small network: compile it once per session.
-_COMPILED = tempfile.TemporaryDirectory(prefix="lstsr-jax-tests-")
-jax.config.update("jax_compilation_cache_dir", _COMPILED.name)
 jax.config.update("jax_numpy_rank_promotion", "raise")
 
 _SHARED = Path(__file__).resolve().parents[2] / "shared"
