@@ -125,7 +125,9 @@ def test_a_guided_network_needs_ndvi(dataset, small_config):
         TrainingBatches(dataset.source("train"), config, devices=1)
 
 
-@pytest.mark.parametrize("model", [{"name": "vdsr", "depth": 3}, {"name": "dmcn"}, {"name": "edsr", "blocks": 1}], ids=str)
+@pytest.mark.parametrize(
+    "model", [{"name": "vdsr", "depth": 3}, {"name": "dmcn"}, {"name": "edsr", "blocks": 1}], ids=str
+)
 def test_every_network_trains_and_loads(small_config, dataset, tmp_path, model):
     config = dataclasses.replace(
         small_config,
