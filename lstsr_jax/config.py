@@ -11,6 +11,9 @@ import tyro
 
 from lstsr_jax.errors import InputError
 
+SMALLEST_PATCH = 15
+"""A 7x7 SSIM window and the 4 pixels that the evaluation leaves out on each side."""
+
 Upsampling = Literal["bicubic", "bilinear"]
 SplitBy = Literal["date", "place", "random", "year"]
 
@@ -195,6 +198,9 @@ def check(config: Config) -> None:
         "--data.stride": data.stride,
         "--model.width": model.width,
         "--model.factor": model.factor,
+        "--model.depth": model.depth,
+        "--model.blocks": model.blocks,
+        "--model.anomaly-scale-k": model.anomaly_scale_k,
         "--train.epochs": train.epochs,
         "--train.batch-size": train.batch_size,
         "--train.checkpoint-every": train.checkpoint_every,
@@ -209,5 +215,7 @@ def check(config: Config) -> None:
         raise InputError(f"--train.input-noise-k {train.input_noise_k}: must not be negative")
     if not 0 <= train.guide_dropout <= 1:
         raise InputError(f"--train.guide-dropout {train.guide_dropout}: must be in [0, 1]")
+    if data.patch_size < SMALLEST_PATCH:
+        raise InputError(f"--data.patch-size {data.patch_size}: at least {SMALLEST_PATCH}, or nothing is left to score")
     if data.patch_size % model.factor:
         raise InputError(f"--data.patch-size {data.patch_size}: must be a multiple of the factor {model.factor}")

@@ -55,7 +55,7 @@ def make_train_step(task: Task, optimizer: optax.GradientTransformation, axis_na
             updates: dict[str, Any] = {"batch_stats": state.batch_stats}
 
             def network(x: jax.Array) -> jax.Array:
-                variables = state.replace(params=params).variables
+                variables = dataclasses.replace(state, params=params).variables
                 y, updated = task.module.apply(variables, x, train=True, mutable=["batch_stats"])
                 updates.update(updated)
                 return y
