@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 Norm = Callable[..., nn.Module]
+Dtype = Any
 
 torch_default = nn.initializers.variance_scaling(1 / 3, "fan_in", "uniform")
 """PyTorch's default for convolution kernels: uniform within 1/sqrt(fan-in)."""
@@ -32,21 +33,26 @@ class BatchNorm(nn.Module):
     epsilon: float = 1e-5
 
     @nn.compact
-    def __call__(self, x: jax.Array) -> jax.Array:
-        """Normalise ``(B, H, W, C)`` over all but the channels."""
+    def __call__(self, x: jax.Array, offset: jax.Array | None = None) -> jax.Array:
+        """Normalise ``(B, H, W, C)``, or ``x + offset`` with one offset per channel, over all but the channels.
+
+        Normalised by its own statistics a batch is the same with any offset. It is left out there, so that its gradient
+        is zero and not the rounding error that Adam would take for one.
+        """
         channels = x.shape[-1]
+        offset = jnp.zeros((channels,), x.dtype) if offset is None else offset
         scale = self.param("scale", nn.initializers.ones, (channels,))
         bias = self.param("bias", nn.initializers.zeros, (channels,))
         running_mean = self.variable("batch_stats", "mean", jnp.zeros, (channels,), scale.dtype)
         running_var = self.variable("batch_stats", "var", jnp.ones, (channels,), scale.dtype)
         if self.use_running_average:
-            mean, var = running_mean.value, running_var.value
+            mean, var = running_mean.value - offset, running_var.value
         else:
             mean, var, count = self._batch_statistics(x.astype(scale.dtype))
             if not self.is_initializing():
                 keep = 1 - self.momentum
                 unbiased = var * (count / max(count - 1, 1))
-                running_mean.value = keep * running_mean.value + self.momentum * mean
+                running_mean.value = keep * running_mean.value + self.momentum * (mean + offset)
                 running_var.value = keep * running_var.value + self.momentum * unbiased
         gain = scale * jax.lax.rsqrt(var + self.epsilon)
         shape = (1,) * (x.ndim - 1) + (channels,)
@@ -65,17 +71,49 @@ class BatchNorm(nn.Module):
         return mean, jax.lax.pmean(var, self.axis_name), count
 
 
+class Conv3x3(nn.Module):
+    """3x3 convolution that hands out its bias instead of adding it, for the :class:`BatchNorm` that follows.
+
+    Parameters as those of ``nn.Conv(features, (3, 3))``.
+
+    Attributes:
+        features: output channels.
+        padding: of the two spatial axes: 1, or 0 for input that is padded already.
+        dtype: what to compute in; that of the input by default.
+    """
+
+    features: int
+    padding: int = 1
+    dtype: Dtype | None = None
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> tuple[jax.Array, jax.Array]:
+        """``(B, H, W, C)`` -> ``(B, H, W, features)`` without the bias, and the bias."""
+        kernel: Any = self.param("kernel", torch_default, (3, 3, x.shape[-1], self.features))
+        bias: Any = self.param("bias", nn.initializers.zeros, (self.features,))
+        x, kernel = _in_dtype(self.dtype, x, kernel)
+        padding = [(self.padding, self.padding)] * 2
+        y = jax.lax.conv_general_dilated(x, kernel, (1, 1), padding, dimension_numbers=("NHWC", "HWIO", "NHWC"))
+        return y, bias
+
+
+def _in_dtype(dtype: Dtype | None, *arrays: jax.Array) -> tuple[jax.Array, ...]:
+    wanted = dtype or jnp.result_type(*arrays)
+    return tuple(array.astype(wanted) for array in arrays)
+
+
 class ConvBlock(nn.Module):
     """3x3 convolution, batch normalisation, ReLU (paper, Figure 2)."""
 
     features: int
     norm: Norm
+    dtype: Dtype | None = None
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         """``(B, H, W, C)`` -> ``(B, H, W, features)``; zero padding."""
-        x = nn.Conv(self.features, (3, 3), padding=1, kernel_init=torch_default, name="conv")(x)
-        return nn.relu(self.norm(name="norm")(x))
+        y, bias = Conv3x3(self.features, dtype=self.dtype, name="conv")(x)
+        return nn.relu(self.norm(name="norm")(y, bias))
 
 
 class DoubleConv(nn.Module):
@@ -83,12 +121,13 @@ class DoubleConv(nn.Module):
 
     features: int
     norm: Norm
+    dtype: Dtype | None = None
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         """``(B, H, W, C)`` -> ``(B, H, W, features)``."""
-        x = ConvBlock(self.features, self.norm, name="block1")(x)
-        return ConvBlock(self.features, self.norm, name="block2")(x)
+        x = ConvBlock(self.features, self.norm, self.dtype, name="block1")(x)
+        return ConvBlock(self.features, self.norm, self.dtype, name="block2")(x)
 
 
 def _halving_params(module: nn.Module, channels: int, features: int) -> tuple[jax.Array, jax.Array]:
@@ -105,15 +144,17 @@ class StridedConv(nn.Module):
     """
 
     features: int
+    dtype: Dtype | None = None
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         """``(B, H, W, C)`` -> ``(B, H//2, W//2, features)``."""
         batch, height, width, channels = x.shape
         kernel, bias = _halving_params(self, channels, self.features)
+        x, kernel, bias = _in_dtype(self.dtype, x, kernel, bias)
         h, w = height // 2, width // 2
         x = x[:, : 2 * h, : 2 * w].reshape(batch, h, 2, w, 2, channels)
-        return jnp.einsum("bhiwjc,ijco->bhwo", x, kernel.astype(x.dtype)) + bias.astype(x.dtype).reshape(1, 1, 1, -1)
+        return jnp.einsum("bhiwjc,ijco->bhwo", x, kernel) + bias.reshape(1, 1, 1, -1)
 
 
 class TransposedConv(nn.Module):
@@ -124,12 +165,14 @@ class TransposedConv(nn.Module):
     """
 
     features: int
+    dtype: Dtype | None = None
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         """``(B, H, W, C)`` -> ``(B, 2H, 2W, features)``."""
         batch, height, width, channels = x.shape
         kernel, bias = _halving_params(self, channels, self.features)
-        x = jnp.einsum("bhwc,ijco->bhiwjo", x, kernel.astype(x.dtype))
+        x, kernel, bias = _in_dtype(self.dtype, x, kernel, bias)
+        x = jnp.einsum("bhwc,ijco->bhiwjo", x, kernel)
         x = x.reshape(batch, 2 * height, 2 * width, self.features)
-        return x + bias.astype(x.dtype).reshape(1, 1, 1, -1)
+        return x + bias.reshape(1, 1, 1, -1)
