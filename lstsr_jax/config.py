@@ -97,6 +97,14 @@ class TrainConfig:
     """Seed of initial weights, shuffling and augmentation."""
     checkpoint_every: int = 1
     """Epochs between checkpoints."""
+    checkpoint_minutes: float = 10.0
+    """Longest time without a checkpoint in minutes, also within an epoch; 0: only at the ends of epochs."""
+    dtype: Literal["float32", "bfloat16"] = "float32"
+    """What convolutions compute in; parameters, batch statistics and loss stay float32. bfloat16 is for mrunet."""
+    accumulate: int = 1
+    """Parts each device takes its share of a batch in, one after the other, to need less memory."""
+    remat: bool = False
+    """Compute activations anew in the backward pass instead of keeping them (mrunet): less memory, more time."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -204,6 +212,7 @@ def check(config: Config) -> None:
         "--train.epochs": train.epochs,
         "--train.batch-size": train.batch_size,
         "--train.checkpoint-every": train.checkpoint_every,
+        "--train.accumulate": train.accumulate,
         "--train.learning-rate": train.learning_rate,
     }
     for flag, value in positive.items():
@@ -211,6 +220,11 @@ def check(config: Config) -> None:
             raise InputError(f"{flag} {value}: must be positive")
     if not 0 < data.min_valid_fraction <= 1:
         raise InputError(f"--data.min-valid-fraction {data.min_valid_fraction}: must be in (0, 1]")
+    if not train.checkpoint_minutes >= 0:
+        raise InputError(f"--train.checkpoint-minutes {train.checkpoint_minutes}: must not be negative")
+    if (train.dtype != "float32" or train.remat) and model.name != "mrunet":
+        flag = "--train.remat" if train.remat else f"--train.dtype {train.dtype}"
+        raise InputError(f"{flag}: only for --model.name mrunet, not {model.name}")
     if train.input_noise_k < 0:
         raise InputError(f"--train.input-noise-k {train.input_noise_k}: must not be negative")
     if not 0 <= train.guide_dropout <= 1:

@@ -3,7 +3,7 @@
 Everything here is numpy; nothing imports TensorFlow. Patches are ``(S, S, 1)`` float32 K with NaN gaps.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -102,28 +102,49 @@ def _turn(image: np.ndarray, code: int) -> np.ndarray:
 
 
 class TrainingBatches:
-    """The training batches of a run: a pure function of the seed and the step, so a run resumes from its step alone."""
+    """The training batches of a run: a pure function of the seed and the step, so a run resumes from its step alone.
 
-    def __init__(self, source: Sequence[Example], config: Config, *, devices: int) -> None:
+    With several processes each reads its own part of every batch; together they make the batch of a single process.
+    """
+
+    def __init__(
+        self, source: Sequence[Example], config: Config, *, devices: int, process: int = 0, processes: int = 1
+    ) -> None:
         """Shuffle anew every epoch, augment, and cut into full batches.
+
+        Args:
+            source: the training examples.
+            config: batch size, seed and augmentation.
+            devices: devices of this process; the others have as many.
+            process: number of this process.
+            processes: how many share the batch.
 
         Raises:
             InputError: if the batch does not divide over the devices, is larger than the split, or lacks NDVI.
         """
-        size = config.train.batch_size
-        if size % devices:
-            raise InputError(f"--train.batch-size {size}: must be a multiple of the {devices} devices")
+        size, parts = config.train.batch_size, devices * processes * config.train.accumulate
+        if size % (devices * processes):
+            raise InputError(f"--train.batch-size {size}: must be a multiple of the {devices * processes} devices")
+        if size % parts:
+            raise InputError(
+                f"--train.accumulate {config.train.accumulate}: --train.batch-size {size} must be a multiple of "
+                f"{parts}, this times the number of devices"
+            )
         if len(source) < size:
             raise InputError(f"--train.batch-size {size}: larger than the {len(source)} training patches")
         guided = config.model.guide == "ndvi"
         if guided and "ndvi" not in source[0]:
             raise InputError("--model.guide ndvi: the dataset holds no NDVI; add --ndvi DIR")
-        names = FIELDS if guided else ("lst",)
-        dataset = grain.MapDataset.source(source).map(lambda example: {name: example[name] for name in names})
-        dataset = dataset.seed(config.train.seed).shuffle().random_map(_Augment(config))
-        self._epoch = dataset.batch(size, drop_remainder=True)
-        self.steps_per_epoch = len(self._epoch)
-        self._devices = devices
+        self._names = FIELDS if guided else ("lst",)
+        self.steps_per_epoch = len(source) // size
+        self._source, self._train, self._size, self._devices = source, config.train, size, devices
+        # Shuffled and augmented as a whole and only then shared out: both depend on the place in the whole epoch.
+        examples = self._shuffled(source, lambda example: {name: example[name] for name in self._names})
+        examples = examples.random_map(_Augment(config))[: self.steps_per_epoch * size][process::processes]
+        self._epoch = examples.batch(size // processes, drop_remainder=True)
+
+    def _shuffled(self, source: Sequence[Any], select: Callable[[Any], Any]) -> grain.MapDataset:
+        return grain.MapDataset.source(source).map(select).seed(self._train.seed).shuffle()
 
     def epoch(self, number: int, start: int = 0) -> Iterator[Batch]:
         """Batches of ``(devices, b, ...)`` arrays of epoch ``number`` (from 0), from batch ``start`` of it on."""
@@ -132,18 +153,27 @@ class TrainingBatches:
         for batch in dataset.to_iter_dataset():
             yield share_out(batch, self._devices)
 
+    def examples(self, step: int) -> list[int]:
+        """Which examples of the source the whole batch of ``step`` (from 0) is made of, those of all processes."""
+        epoch, number = divmod(step, self.steps_per_epoch)
+        first = epoch * len(self._source) + number * self._size
+        order = self._shuffled(range(len(self._source)), int)
+        return [order[first + i] for i in range(self._size)]
 
-def evaluation_batches(source: Sequence[Example], batch_size: int) -> Iterator[tuple[Batch, list[Example]]]:
-    """All patches in order, in batches of one shape.
+
+def evaluation_batches(
+    source: Sequence[Example], batch_size: int, *, process: int = 0, processes: int = 1
+) -> Iterator[tuple[Batch, list[Example]]]:
+    """All patches in order, in batches of one shape; with several processes, this one's part of each batch.
 
     Yields:
-        images ``(batch_size, S, S, 1)`` by name, the last batch filled up with NaN; and the examples in it.
+        images ``(batch_size / processes, S, S, 1)`` by name, the last batch filled up with NaN; and the examples in it.
     """
     for start in range(0, len(source), batch_size):
-        examples = [source[i] for i in range(start, min(start + batch_size, len(source)))]
+        stop = min(start + batch_size, len(source))
+        examples = [source[i] for i in range(start + process, stop, processes)]
         batch = {}
-        for name in images(examples[0]):
-            values = np.stack([example[name] for example in examples])
-            filler = np.full((batch_size - len(examples), *values.shape[1:]), np.nan, values.dtype)
-            batch[name] = np.concatenate([values, filler])
+        for name, like in images(examples[0] if examples else source[0]).items():
+            filler = np.full((batch_size // processes - len(examples), *like.shape), np.nan, like.dtype)
+            batch[name] = np.stack([*(example[name] for example in examples), *filler])
         yield batch, examples

@@ -3,15 +3,19 @@
 import argparse
 import dataclasses
 import datetime
+import os
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
+import jax
 import tyro
 
 from lstsr_jax import config as configs
 from lstsr_jax.config import Config, DataConfig, ModelConfig, TrainConfig
+from lstsr_jax.errors import InputError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,6 +29,12 @@ class TrainArguments:
     """Where checkpoints, logs and the report go; default runs/<preset>-<date>-<time>."""
     resume: bool = False
     """Go on from the last checkpoint of the workdir."""
+    distributed: bool = False
+    """Train together with the same command in other processes or on other hosts (jax.distributed), which share the
+    workdir. Where JAX does not find the others by itself, set JAX_COORDINATOR_ADDRESS, JAX_NUM_PROCESSES and
+    JAX_PROCESS_ID."""
+    profile: Path | None = None
+    """Write a profiler trace of a few steps into this directory (TensorBoard, xprof)."""
     data: DataConfig = dataclasses.field(default_factory=DataConfig)
     model: ModelConfig = dataclasses.field(default_factory=ModelConfig)
     train: TrainConfig = dataclasses.field(default_factory=TrainConfig)
@@ -53,4 +63,39 @@ def train_arguments(argv: Sequence[str] | None = None) -> TrainArguments:
     default = TrainArguments(preset=name, data=chosen.data, model=chosen.model, train=chosen.train)  # type: ignore[arg-type]
     arguments = tyro.cli(TrainArguments, args=argv, default=default, prog="train.py")
     configs.check(arguments.config)
+    if arguments.distributed and arguments.workdir is None:
+        raise InputError("--distributed: give all processes the same --workdir")
     return arguments
+
+
+def resume_command(arguments: TrainArguments, workdir: Path, argv: Sequence[str] | None = None) -> str:
+    """The command line that goes on with a stopped run."""
+    argv = sys.argv[1:] if argv is None else list(argv)
+    named = [] if arguments.workdir else ["--workdir", str(workdir)]
+    return shlex.join(["python", "train.py", *argv, *named, *([] if arguments.resume else ["--resume"])])
+
+
+def join_processes() -> None:
+    """Connect to the other processes of a distributed run; before JAX is used for anything else.
+
+    Raises:
+        InputError: if they cannot be found.
+    """
+    number, count = (os.environ.get(name) for name in ("JAX_PROCESS_ID", "JAX_NUM_PROCESSES"))
+    try:
+        jax.distributed.initialize(
+            num_processes=int(count) if count else None, process_id=int(number) if number else None
+        )
+    except (ValueError, RuntimeError) as error:
+        raise InputError(f"--distributed: {(str(error).splitlines() or [''])[0][:200]}") from error
+
+
+def keep_compiled_programs() -> None:
+    """Keep the programs compiled for an accelerator on disk, in ``~/.cache/lstsr_jax/xla``.
+
+    JAX_COMPILATION_CACHE_DIR says otherwise, and asks for it on a CPU too: there it is left out by default, because
+    XLA's CPU compiler has crashed when reading programs back.
+    """
+    if not os.environ.get("JAX_COMPILATION_CACHE_DIR") and jax.default_backend() != "cpu":
+        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+        jax.config.update("jax_compilation_cache_dir", str(base / "lstsr_jax" / "xla"))

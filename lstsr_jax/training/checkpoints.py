@@ -1,47 +1,107 @@
 """Checkpoints of a training run: the last and the best, asynchronous, whole or absent."""
 
+import contextlib
+import errno
+import shutil
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import jax
+import jax.numpy as jnp
 import orbax.checkpoint as ocp
 
 from lstsr_jax.errors import InputError
 from lstsr_jax.storage import CHECKPOINTS, read_metadata, read_variables, step_directories
+from lstsr_jax.training.placement import Placement
 from lstsr_jax.training.state import TrainState
 
 _policies = ocp.checkpoint_managers
+_DELETED = "deleted"
 
 
 class Checkpoints:
     """The ``checkpoints`` folder of a workdir, kept to the last and the best by validation RMSE."""
 
-    def __init__(self, workdir: Path) -> None:
-        """Open the folder, creating it if need be."""
-        self._workdir = workdir
+    def __init__(self, workdir: Path, placement: Placement) -> None:
+        """Open the folder, creating it if need be, and clear what a killed run left half done."""
+        self._workdir, self._placement = workdir, placement
+        self._deleted = (workdir / CHECKPOINTS / _DELETED).resolve()
+        self._empty_deleted()
         keep = _policies.AnyPreservationPolicy(
             [
                 _policies.LatestN(1),
                 # The metric to rank by is higher-is-better unless reversed.
-                _policies.BestN(get_metric_fn=lambda m: m["validation_rmse"], reverse=True, n=1),
+                _policies.BestN(
+                    get_metric_fn=lambda m: m["validation_rmse"],
+                    reverse=True,
+                    n=1,
+                    keep_checkpoints_without_metrics=False,
+                ),
             ]
         )
         self._manager = ocp.CheckpointManager(
             (workdir / CHECKPOINTS).resolve(),
             item_names=("variables", "training", "config"),
-            options=ocp.CheckpointManagerOptions(preservation_policy=keep, cleanup_tmp_directories=True),
+            options=ocp.CheckpointManagerOptions(
+                preservation_policy=keep,
+                cleanup_tmp_directories=True,
+                # Moved away in one go and then deleted: a kill leaves no checkpoint with parts missing.
+                todelete_subdir=_DELETED,
+            ),
         )
 
-    def save(self, state: TrainState, config: dict[str, Any], validation_rmse: float) -> None:
-        """Write the state in the background; ``config`` and the metric go with it."""
+    def save(
+        self, state: TrainState, config: dict[str, Any], losses: list[float], validation_rmse: float | None
+    ) -> None:
+        """Write the state in the background, unless it is there already; ``config`` and the metric go with it.
+
+        Args:
+            state: what to save.
+            config: stored with it.
+            losses: those of the steps done in an epoch that is not over, for the mean over the epoch.
+            validation_rmse: of this state, in K; None within an epoch.
+
+        Raises:
+            InputError: if the state is not finite.
+            OSError: if the disk is full.
+        """
         step = int(state.step)
+        if self._manager.latest_step() == step:
+            return
+        if not bool(_all_finite(state)):
+            raise InputError(
+                f"the parameters after step {step} are not finite and not saved; lower --train.learning-rate; "
+                f"the last good checkpoint is {self.latest()}"
+            )
+        self._empty_deleted()
+        self._require_space(sum(leaf.nbytes for leaf in jax.tree.leaves(state)))
+        state = self._placement.to_global(state)
+        metadata = {**config, "step": step, "epoch_losses": losses}
+        metrics = None if validation_rmse is None else {"validation_rmse": validation_rmse}
         args = ocp.args.Composite(
             variables=ocp.args.StandardSave(state.variables),
             training=ocp.args.StandardSave({"opt_state": state.opt_state}),
-            config=ocp.args.JsonSave({**config, "step": step, "validation_rmse": validation_rmse}),
+            config=ocp.args.JsonSave({**metadata, **(metrics or {})}),
         )
-        self._manager.save(step, args=args, metrics={"validation_rmse": validation_rmse})
+        self._manager.save(step, args=args, metrics=metrics)
+
+    def latest(self) -> Path | None:
+        """The last checkpoint, once pending writes are finished."""
+        self._manager.wait_until_finished()
+        return latest(self._workdir)
+
+    def _require_space(self, size: int) -> None:
+        """Better to find the disk full before a half is written."""
+        if self._placement.is_main and shutil.disk_usage(self._workdir).free < size:
+            self._manager.wait_until_finished()  # an older one may be deleted then
+            self._empty_deleted()
+            if shutil.disk_usage(self._workdir).free < size:
+                raise OSError(errno.ENOSPC, f"No space left on device for a checkpoint of {size} bytes")
+
+    def _empty_deleted(self) -> None:
+        if self._placement.is_main:
+            shutil.rmtree(self._deleted, ignore_errors=True)
 
     def __enter__(self) -> Self:
         """Use as a context: pending writes are finished on the way out."""
@@ -49,8 +109,16 @@ class Checkpoints:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         """Finish pending writes and close."""
-        self._manager.wait_until_finished()
-        self._manager.close()
+        with contextlib.ExitStack() as stack:
+            stack.callback(self._empty_deleted)
+            stack.callback(self._manager.close)
+            self._manager.wait_until_finished()
+
+
+@jax.jit
+def _all_finite(state: TrainState) -> jax.Array:
+    leaves = [leaf for leaf in jax.tree.leaves(state) if jnp.issubdtype(leaf.dtype, jnp.floating)]
+    return jnp.stack([jnp.isfinite(leaf).all() for leaf in leaves]).all()
 
 
 def latest(workdir: Path) -> Path | None:
@@ -59,16 +127,20 @@ def latest(workdir: Path) -> Path | None:
     return steps[-1] if steps else None
 
 
-def restore(directory: Path, state: TrainState) -> TrainState:
-    """The state of a run as it was saved in ``directory``, in the structure and placement of ``state``.
+def restore(directory: Path, state: TrainState, placement: Placement) -> tuple[TrainState, list[float]]:
+    """The state of a run as saved in ``directory``, in the structure of ``state``, and the losses of its epoch.
 
     Raises:
         InputError: if the checkpoint is unreadable, of another model, or holds no training state.
     """
     if not (directory / "training").is_dir():
         raise InputError(f"{directory}: holds weights only, no training state; start a new run from it")
-    abstract = jax.tree.map(ocp.utils.to_shape_dtype_struct, state)
+    abstract = placement.abstract(state)
     variables = read_variables(directory, abstract.variables)
     training = read_variables(directory, {"opt_state": abstract.opt_state}, item="training")
-    step = jax.device_put(jax.numpy.asarray(read_metadata(directory)["step"], jax.numpy.int32), state.step.sharding)
-    return TrainState(step, variables["params"], variables.get("batch_stats", {}), training["opt_state"])
+    metadata = read_metadata(directory)
+    arrays = placement.to_local((variables, training["opt_state"]))
+    variables, opt_state = arrays
+    step = placement.replicate(jnp.asarray(metadata["step"], jnp.int32))
+    state = TrainState(step, variables["params"], variables.get("batch_stats", {}), opt_state)
+    return state, metadata.get("epoch_losses", [])

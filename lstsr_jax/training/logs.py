@@ -1,11 +1,14 @@
 """Logs of a training run: TensorBoard event files (without TensorFlow) and a CSV beside them."""
 
 import csv
+import io
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from tensorboardX import SummaryWriter
+
+from lstsr_jax.training.workdir import write_atomically
 
 
 class EpochLog:
@@ -14,8 +17,11 @@ class EpochLog:
     A resumed run drops the rows from the resumed epoch on, so that no epoch stands twice.
     """
 
-    def __init__(self, workdir: Path, first_epoch: int) -> None:
-        """Open the logs for epochs ``first_epoch`` and later."""
+    def __init__(self, workdir: Path, first_epoch: int, *, active: bool = True) -> None:
+        """Open the logs for epochs ``first_epoch`` and later; nothing is read or written unless ``active``."""
+        self._active = active
+        if not active:
+            return
         self._path = workdir / "log.csv"
         self._rows: list[dict[str, str]] = []
         if first_epoch and self._path.is_file():
@@ -25,13 +31,14 @@ class EpochLog:
 
     def write(self, epoch: int, values: dict[str, float]) -> None:
         """Add the row of ``epoch``."""
+        if not self._active:
+            return
         self._rows.append({"epoch": str(epoch), **{name: f"{value:.9g}" for name, value in values.items()}})
-        partial = self._path.with_suffix(".csv.partial")
-        with partial.open("w", newline="") as file:
-            writer = csv.DictWriter(file, fieldnames=list(self._rows[-1]))
-            writer.writeheader()
-            writer.writerows(self._rows)
-        partial.replace(self._path)
+        text = io.StringIO()
+        writer = csv.DictWriter(text, fieldnames=list(self._rows[-1]))
+        writer.writeheader()
+        writer.writerows(self._rows)
+        write_atomically(self._path, text.getvalue())
         for name, value in values.items():
             self._board.add_scalar(name, value, epoch)
 
@@ -41,4 +48,5 @@ class EpochLog:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         """Close the event file."""
-        self._board.close()
+        if self._active:
+            self._board.close()

@@ -2,11 +2,12 @@
 
 The step bodies know nothing of ``pmap`` but the name of its axis. A batch is a dict: ``lst``, ``(b, H, W, 1)``
 high-resolution LST in K, NaN where nothing was observed; for guided networks ``ndvi`` of the same shape; optionally
-``noise``, ``(b, h, w, 1)`` K, added to the coarse input. The degradation to the coarse input runs inside the step.
+``noise``, ``(b, h, w, 1)`` K, added to the coarse input, and ``requests``, integers to be added up over devices. The
+degradation to the coarse input runs inside the step.
 """
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -37,39 +38,61 @@ class Task:
     normalization: Normalization
 
 
-def make_train_step(task: Task, optimizer: optax.GradientTransformation, axis_name: str = AXIS) -> TrainStep:
+def make_train_step(
+    task: Task, optimizer: optax.GradientTransformation, axis_name: str = AXIS, *, accumulate: int = 1
+) -> TrainStep:
     """The body of one training step: mean squared error in K^2 over the observed pixels of the global batch.
 
     Loss, gradients, metrics and batch statistics are reduced over ``axis_name``, so that the result does not depend on
-    how many devices share the batch.
+    how many devices share the batch. With ``accumulate`` a device takes its share in that many parts, one after the
+    other, to the same gradient; batch normalisation then sees one part (of all devices) at a time.
     """
 
-    def train_step(state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
-        truth = batch["lst"]
-        coarse, mask = degrade(truth, task.model.factor)
-        if "noise" in batch:
-            coarse = coarse + batch["noise"]
-        pixels = jax.lax.psum(mask.sum(), axis_name)
+    def part_gradient(params: Any, batch_stats: Any, part: Batch, pixels: jax.Array) -> tuple[Any, Any]:
+        truth, mask = part["lst"], part["mask"]
 
         def loss_of(params: Any) -> tuple[jax.Array, Any]:
-            updates: dict[str, Any] = {"batch_stats": state.batch_stats}
+            updates: dict[str, Any] = {"batch_stats": batch_stats}
 
             def network(x: jax.Array) -> jax.Array:
-                variables = dataclasses.replace(state, params=params).variables
+                variables = {"params": params, **({"batch_stats": batch_stats} if batch_stats else {})}
                 y, updated = task.module.apply(variables, x, train=True, mutable=["batch_stats"])
                 updates.update(updated)
                 return y
 
-            fine = coarse_to_fine(network, coarse, task.model, task.normalization, batch.get("ndvi"))
+            fine = coarse_to_fine(network, part["coarse"], task.model, task.normalization, part.get("ndvi"))
             error = jnp.where(mask, fine - jnp.where(mask, truth, 0), 0)
-            # This device's share of the global mean: the shares' gradients add up to the gradient of the mean.
+            # This part's share of the global mean: the shares' gradients add up to the gradient of the mean.
             return jnp.square(error).sum() / jnp.maximum(pixels, 1), updates["batch_stats"]
 
-        (share, batch_stats), gradients = jax.value_and_grad(loss_of, has_aux=True)(state.params)
-        loss, gradients = jax.lax.psum((share, gradients), axis_name)
+        (share, batch_stats), gradients = jax.value_and_grad(loss_of, has_aux=True)(params)
+        return (share, gradients), batch_stats
+
+    def train_step(state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
+        asked = batch.get("requests")
+        coarse, mask = degrade(batch["lst"], task.model.factor)
+        if "noise" in batch:
+            coarse = coarse + batch["noise"]
+        whole = {"lst": batch["lst"], "coarse": coarse, "mask": mask, **{k: batch[k] for k in ("ndvi",) if k in batch}}
+        pixels = jax.lax.psum(mask.sum(), axis_name)
+        if accumulate == 1:
+            sums, batch_stats = part_gradient(state.params, state.batch_stats, whole, pixels)
+        else:
+            parts = jax.tree.map(lambda x: x.reshape(accumulate, -1, *x.shape[1:]), whole)
+
+            def add(carry: Any, part: Batch) -> tuple[Any, None]:
+                sums, batch_stats = carry
+                found, batch_stats = part_gradient(state.params, batch_stats, part, pixels)
+                return (jax.tree.map(jnp.add, sums, found), batch_stats), None
+
+            zeros = (jnp.zeros(()), jax.tree.map(jnp.zeros_like, state.params))
+            (sums, batch_stats), _ = jax.lax.scan(add, (zeros, state.batch_stats), parts)
+        loss, gradients = jax.lax.psum(sums, axis_name)
         updates, opt_state = optimizer.update(gradients, state.opt_state, state.params)
         params = optax.apply_updates(state.params, updates)
         metrics = {"loss": loss, "gradient_norm": optax.tree.norm(gradients)}
+        if asked is not None:
+            metrics["requests"] = jax.lax.psum(asked, axis_name)
         return TrainState(state.step + 1, params, batch_stats, opt_state), metrics
 
     return train_step
@@ -101,11 +124,20 @@ def make_eval_step(task: Task, axis_name: str = AXIS) -> EvalStep:
     return eval_step
 
 
-def parallel_train_step(step: TrainStep, axis_name: str = AXIS) -> TrainStep:
-    """Map a train step over all devices: state replicated and donated, batch arrays ``(devices, b, ...)``."""
-    return jax.pmap(step, axis_name, in_axes=(None, 0), out_axes=(None, None), donate_argnums=(0,))  # type: ignore[return-value]
+def parallel_train_step(
+    step: TrainStep, axis_name: str = AXIS, *, devices: Sequence[jax.Device] | None = None
+) -> TrainStep:
+    """Map a train step over devices (all by default): state replicated and donated, batch arrays ``(devices, b, ...)``.
+
+    With several processes each passes the arrays of its own devices.
+    """
+    return jax.pmap(  # type: ignore[return-value]
+        step, axis_name, in_axes=(None, 0), out_axes=(None, None), donate_argnums=(0,), devices=devices
+    )
 
 
-def parallel_eval_step(step: EvalStep, axis_name: str = AXIS) -> EvalStep:
-    """Map an evaluation step over all devices: variables replicated, batch arrays ``(devices, b, ...)``."""
-    return jax.pmap(step, axis_name, in_axes=(None, 0), out_axes=None)  # type: ignore[return-value]
+def parallel_eval_step(
+    step: EvalStep, axis_name: str = AXIS, *, devices: Sequence[jax.Device] | None = None
+) -> EvalStep:
+    """Map an evaluation step over devices: variables replicated, batch arrays ``(devices, b, ...)``."""
+    return jax.pmap(step, axis_name, in_axes=(None, 0), out_axes=None, devices=devices)  # type: ignore[return-value]

@@ -1,6 +1,7 @@
 """The pmapped step: two devices and one device must be the same computation."""
 
 import functools
+import re
 
 import jax
 import jax.numpy as jnp
@@ -14,10 +15,11 @@ from lstsr_jax.data import share_out
 from lstsr_jax.metrics import rmse
 from lstsr_jax.models import create_model
 from lstsr_jax.models.layers import BatchNorm, DoubleConv
+from lstsr_jax.models.mrunet import MRUNet
 from lstsr_jax.predictor import Normalization
 from lstsr_jax.resize import upsample
 from lstsr_jax.training.state import create_state
-from lstsr_jax.training.step import AXIS, Task, make_eval_step, make_train_step
+from lstsr_jax.training.step import AXIS, Task, make_eval_step, make_train_step, parallel_train_step
 
 MODEL = ModelConfig(width=4)
 
@@ -26,11 +28,13 @@ class TwoLayers(nn.Module):
     """A network of seconds with everything that could depend on the number of devices: convolutions, BatchNorm."""
 
     axis_name: str | None = None
+    dtype: jnp.dtype | None = None
 
     @nn.compact
     def __call__(self, x, train=False):
         norm = functools.partial(BatchNorm, use_running_average=not train, axis_name=self.axis_name)
-        return x + nn.Conv(1, (3, 3), kernel_init=nn.initializers.zeros, name="output")(DoubleConv(6, norm)(x))
+        level = DoubleConv(6, norm, self.dtype, name="double")(x)
+        return x + nn.Conv(1, (3, 3), dtype=x.dtype, kernel_init=nn.initializers.zeros, name="output")(level)
 
 
 def task_of(module=None):
@@ -110,3 +114,67 @@ def test_a_batch_without_any_observation_leaves_finite_parameters():
     assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(state.params))
     assert metrics["loss"] == 0 and scores["images"] == 0
     assert np.isnan(rmse(np.full((1, 8, 8, 1), np.nan), np.zeros((1, 8, 8, 1)))).all()
+
+
+class NoBatchNorm(nn.Module):
+    """What gradient accumulation must not change: a network whose images do not see each other."""
+
+    @nn.compact
+    def __call__(self, x, train=False):
+        level = nn.relu(nn.Conv(6, (3, 3), name="first")(x))
+        return x + nn.Conv(1, (3, 3), kernel_init=nn.initializers.zeros, name="output")(level)
+
+
+def adam_run(truth, module, devices, steps=20, rate=1e-4, **how):
+    """Twenty steps of Adam, each on the images in another order."""
+    task, optimizer = task_of(module), optax.adam(rate)
+    state = create_state(module, optimizer, seed=1, shape=(32, 32, 1))
+    step = parallel_train_step(make_train_step(task, optimizer, **how), devices=devices)
+    for number in range(steps):
+        batch = share_out({"lst": np.roll(truth, number, axis=0)}, len(devices))
+        state, metrics = step(state, batch)
+    return jax.device_get((state.params, state.batch_stats, metrics))
+
+
+@pytest.mark.parametrize("accumulate", [2, 4])
+def test_accumulated_gradients_are_those_of_the_whole_batch(truth, accumulate):
+    devices = jax.devices()[:2]
+    module = NoBatchNorm()
+    whole = adam_run(truth, module, devices)
+    parts = adam_run(truth, module, devices, accumulate=accumulate)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6), whole, parts)
+
+
+@pytest.mark.slow
+def test_rematerialisation_is_the_same_function(truth):
+    runs = [run(jax.devices()[:1], truth, MRUNet(4, axis_name=AXIS, remat=remat)) for remat in (False, True)]
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5), *runs)
+
+
+def test_bfloat16_is_for_convolutions_only(truth):
+    """Variables and output stay float32, and the result is near that of float32 without being it."""
+    exact = run(jax.devices()[:1], truth, TwoLayers(AXIS))
+    mixed = run(jax.devices()[:1], truth, TwoLayers(AXIS, jnp.bfloat16))
+    assert {leaf.dtype for leaf in jax.tree.leaves(mixed[0])} == {np.dtype("float32"), np.dtype("int32")}
+    assert 0 < abs(float(exact[1]["loss"]) - float(mixed[1]["loss"])) < 0.02 * float(exact[1]["loss"])
+    x, network = jnp.zeros((1, 32, 32, 1)), MRUNet(4)
+    variables = jax.eval_shape(network.init, jax.random.key(0), x)
+    jaxpr = str(jax.make_jaxpr(network.clone(dtype=jnp.bfloat16).apply)(variables, x))
+    kinds = re.findall(r":(\w+)\[[\d,]+\] = conv_general_dilated", jaxpr)
+    assert len(kinds) > 20 and set(kinds[:-1]) == {"bf16"} and kinds[-1] == "f32"
+
+
+def test_a_bias_that_batch_normalisation_takes_away_has_no_gradient(truth):
+    """Else Adam would walk it at random, and differently on another number of devices."""
+    module, x = TwoLayers(), jnp.asarray(np.nan_to_num(truth, nan=290.0)) / 300
+    variables = module.init(jax.random.key(0), x)
+
+    def loss(params):
+        y, _ = module.apply({**variables, "params": params}, x, train=True, mutable=["batch_stats"])
+        return (y * jnp.cos(jnp.arange(y.size)).reshape(y.shape)).sum()
+
+    gradient = jax.grad(loss)(jax.tree.map(lambda p: p + 0.1, variables["params"]))
+    for block in ("block1", "block2"):
+        assert (gradient["double"][block]["conv"]["bias"] == 0).all()
+        assert (gradient["double"][block]["conv"]["kernel"] != 0).any()
+    assert (gradient["output"]["bias"] != 0).all()

@@ -1,0 +1,211 @@
+"""One training run: its data, its compiled steps and its state, epoch by epoch."""
+
+import csv
+import io
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from flax import linen as nn
+from tqdm import tqdm
+
+from lstsr_jax import config as configs
+from lstsr_jax.config import Config
+from lstsr_jax.data import Example, PreparedDataset, TrainingBatches, evaluation_batches, share_out
+from lstsr_jax.errors import InputError
+from lstsr_jax.models import create_model
+from lstsr_jax.predictor import input_channels, normalization_for
+from lstsr_jax.training import schedule
+from lstsr_jax.training.checkpoints import Checkpoints
+from lstsr_jax.training.placement import Placement
+from lstsr_jax.training.profile import StepProfile
+from lstsr_jax.training.requests import Requests, Stopped
+from lstsr_jax.training.state import TrainState, create_state
+from lstsr_jax.training.step import (
+    AXIS,
+    EvalStep,
+    Task,
+    make_eval_step,
+    make_train_step,
+    parallel_eval_step,
+    parallel_train_step,
+)
+from lstsr_jax.training.watch import NotFiniteError, Watch
+from lstsr_jax.training.workdir import write_atomically
+
+
+class Run:
+    """A run: what stays the same, and the state that the steps replace."""
+
+    store: Checkpoints
+    requests: Requests
+    profile: StepProfile
+
+    def __init__(self, config: Config, dataset: PreparedDataset, workdir: Path, placement: Placement) -> None:
+        """Build the steps, and the state that a new run starts from."""
+        self.config, self.workdir, self.placement = config, workdir, placement
+        self._source, self._validation = dataset.source("train"), dataset.source("validation")
+        self.batches = TrainingBatches(
+            self._source,
+            config,
+            devices=len(placement.local),
+            process=placement.process,
+            processes=placement.processes,
+        )
+        normalization = normalization_for(config.model, dataset.metadata["max_k"]["train"])
+        module = create_model(config.model, axis_name=AXIS)
+        self._rate = schedule.learning_rate(config.train, self.batches.steps_per_epoch)
+        optimizer = optax.adam(self._rate)
+        side = config.data.patch_size
+        state = create_state(module, optimizer, config.train.seed, (side, side, input_channels(config.model)))
+        self.state = placement.replicate(state)
+        task = Task(_as_trained(module, config), config.model, normalization)
+        step = make_train_step(task, optimizer, accumulate=config.train.accumulate)
+        self._train_step = parallel_train_step(step, devices=placement.devices)
+        evaluated = Task(module, config.model, normalization)
+        self._eval_step = parallel_eval_step(make_eval_step(evaluated), devices=placement.devices)
+        self._stopping = False
+        self.description = {
+            **configs.to_json(config),
+            "normalization": {"kind": normalization.kind, "scale_k": normalization.scale_k},
+            "dataset": {"directory": str(dataset.directory), "build": dataset.metadata},
+        }
+
+    def epoch(self, number: int, offset: int, losses: list[float]) -> dict[str, float]:
+        """Train for the rest of an epoch, validate, and return its row of the log."""
+        start, size = time.perf_counter(), self.config.train.batch_size
+        watch = Watch(losses)
+        progress = tqdm(
+            self.batches.epoch(number, offset),
+            desc=f"epoch {number + 1}/{self.config.train.epochs}",
+            initial=offset,
+            total=self.batches.steps_per_epoch,
+            unit="step",
+            disable=None if self.placement.is_main else True,
+        )
+        try:
+            for done, batch in enumerate(progress, offset + 1):
+                self._step(batch, watch)
+                if watch.losses and done % 10 == 0:
+                    speed = (done - offset) * size / (time.perf_counter() - start)
+                    progress.set_postfix(loss=f"{watch.losses[-1]:.4f} K²", patches=f"{speed:.0f}/s")
+                if done < self.batches.steps_per_epoch:
+                    self._answer(watch)
+            watch.settle()
+        except NotFiniteError as error:
+            raise self._not_finite(number * self.batches.steps_per_epoch + error.index) from None
+        self._note_stop(watch.take_requests())
+        seconds = time.perf_counter() - start
+        scores = _validate(self._eval_step, self.state, self._validation, size, self.placement)
+        if not np.isfinite(scores["rmse"]):
+            raise InputError(
+                f"the validation RMSE is not finite after epoch {number + 1}; lower --train.learning-rate; "
+                f"the last good checkpoint is {self.store.latest()}"
+            )
+        row = {
+            "learning_rate": float(self._rate(self.state.step - 1)),
+            "train_rmse_k": watch.mean() ** 0.5,
+            "validation_rmse_k": scores["rmse"],
+            "validation_ilr_rmse_k": scores["ilr_rmse"],
+            "patches_per_second": (self.batches.steps_per_epoch - offset) * size / seconds,
+        }
+        self.say(
+            f"epoch {number + 1}/{self.config.train.epochs}: train RMSE {row['train_rmse_k']:.4f} K, validation RMSE "
+            f"{scores['rmse']:.4f} K ({self.config.model.upsampling} {scores['ilr_rmse']:.4f} K), "
+            f"{row['patches_per_second']:.0f} patches/s"
+        )
+        self._validation_rmse = scores["rmse"]
+        return row
+
+    def _step(self, batch: dict[str, Any], watch: Watch) -> None:
+        if self.placement.processes > 1:  # agree with the others by way of the step itself
+            asked = np.zeros((len(self.placement.local), 2), np.int32)
+            asked[0] = self.requests.asked()
+            batch = {**batch, "requests": asked}
+        self.state, metrics = self._train_step(self.state, batch)
+        watch.add(metrics)
+        self.profile.step(metrics)
+
+    def _answer(self, watch: Watch) -> None:
+        """Save, or save and stop, within an epoch, if that was asked for."""
+        save, stop = watch.take_requests() if self.placement.processes > 1 else self.requests.asked()
+        if not (save or stop):
+            return
+        watch.settle()
+        stop |= watch.take_requests()[1]
+        self.store.save(self.state, self.description, watch.losses, None)
+        self.requests.saved()
+        if stop:
+            self._stop()
+
+    def _note_stop(self, asked: np.ndarray) -> None:
+        self._stopping = bool(asked[1])
+
+    def finish_epoch(self, number: int) -> None:
+        """Save at the end of an epoch, if it is time to; stop, if that was asked for."""
+        train = self.config.train
+        stopping = self._stopping if self.placement.processes > 1 else bool(self.requests.asked()[1])
+        stopping &= number + 1 < train.epochs
+        if stopping or (number + 1) % train.checkpoint_every == 0 or number + 1 == train.epochs:
+            self.store.save(self.state, self.description, [], self._validation_rmse)
+            self.requests.saved()
+        if stopping:
+            self._stop()
+
+    def _stop(self) -> None:
+        saved = self.store.latest()
+        step, per_epoch = int(self.state.step), self.batches.steps_per_epoch
+        raise Stopped(f"stopped after step {step} (epoch {(step - 1) // per_epoch + 1}); saved as {saved}")
+
+    def _not_finite(self, step: int) -> InputError:
+        """Name the step, where its patches came from, and what to do; all of them are listed in a file."""
+        examples = [self._source[i] for i in self.batches.examples(step)]
+        path = self.workdir / "not_finite.csv"
+        if self.placement.is_main:
+            text = io.StringIO()
+            writer = csv.writer(text, lineterminator="\n")
+            writer.writerow(("granule", "row", "col"))
+            writer.writerows(map(_provenance, examples))
+            write_atomically(path, text.getvalue())
+        named = ", ".join("{} row {} col {}".format(*_provenance(example)) for example in examples[:3])
+        last = self.store.latest()
+        kept = f"the last good checkpoint is {last}" if last else "there is no good checkpoint"
+        return InputError(
+            f"the loss or its gradient is not finite at step {step + 1} "
+            f"(epoch {step // self.batches.steps_per_epoch + 1}), whose patches are {named}, ... (all in {path}); "
+            f"look at them or lower --train.learning-rate; {kept}"
+        )
+
+    def say(self, line: str) -> None:
+        """Tell the user, once for all processes."""
+        if self.placement.is_main:
+            tqdm.write(line, file=sys.stderr)
+
+
+def _provenance(example: Example) -> tuple[str, int, int]:
+    granule = example["granule"]
+    return granule.decode() if isinstance(granule, bytes) else str(granule), int(example["row"]), int(example["col"])
+
+
+def _as_trained(module: nn.Module, config: Config) -> nn.Module:
+    """The network with the precision and the memory budget of the training."""
+    if config.model.name != "mrunet":
+        return module
+    dtype = None if config.train.dtype == "float32" else jnp.dtype(config.train.dtype)
+    return module.clone(dtype=dtype, remat=config.train.remat)
+
+
+def _validate(
+    eval_step: EvalStep, state: TrainState, source: Any, batch_size: int, placement: Placement
+) -> dict[str, float]:
+    """Mean over validation images of the RMSE of the network and of its interpolated input, in K."""
+    sums = []
+    for batch, _ in evaluation_batches(source, batch_size, process=placement.process, processes=placement.processes):
+        sums.append(eval_step(state.variables, share_out(batch, len(placement.local))))
+    total = jax.tree.map(lambda *parts: float(np.sum(parts)), *jax.device_get(sums))
+    return {name: total[name] / max(total["images"], 1) for name in ("rmse", "ilr_rmse")}

@@ -1,0 +1,98 @@
+"""The workdir of a run: which run it holds, and how its files come to be there whole."""
+
+import contextlib
+import errno
+import json
+import logging
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from lstsr_jax import config as configs
+from lstsr_jax.config import Config
+from lstsr_jax.errors import InputError
+from lstsr_jax.training.checkpoints import latest
+
+_CONFIG = "config.json"
+_MAY_CHANGE = ("epochs", "data_dir", "checkpoint_every", "checkpoint_minutes", "remat")
+
+
+def check(workdir: Path, config: Config, last: Path | None, resume: bool) -> None:
+    """Refuse to mix two runs in one workdir; ``last`` is its last checkpoint.
+
+    Raises:
+        InputError: if there is a run and ``resume`` is not set, or none and it is, or another one.
+    """
+    if resume and not (workdir / _CONFIG).is_file():
+        raise InputError(f"--resume: {workdir} holds no run; leave --resume out to start")
+    if last is None:
+        return  # nothing to lose: a run killed before its first checkpoint starts again
+    if not resume:
+        raise InputError(f"--workdir {workdir}: holds a run already; add --resume, or choose another")
+    stored = json.loads((workdir / _CONFIG).read_text())
+    wanted, default = (json.loads(json.dumps(configs.to_json(c))) for c in (config, Config()))
+    for part in ("model", "train", "data"):
+        for name, value in wanted[part].items():
+            theirs = stored[part].get(name, default[part][name])
+            if theirs != value and name not in _MAY_CHANGE:
+                raise InputError(
+                    f"--resume: {part}.{name} is {value!r} but the run in {workdir} has {theirs!r}; "
+                    "give the run's own values"
+                )
+
+
+def write_config(workdir: Path, description: dict[str, Any]) -> None:
+    """Write ``config.json``, creating the workdir if need be."""
+    workdir.mkdir(parents=True, exist_ok=True)
+    write_atomically(workdir / _CONFIG, json.dumps(description, indent=1) + "\n")
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Replace a file as a whole: whatever happens, the old or the new one is there."""
+    partial = path.with_name(f"{path.name}.partial")
+    with partial.open("w", newline="") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(path)
+
+
+@contextlib.contextmanager
+def full_disk_is_bad_input(workdir: Path) -> Iterator[None]:
+    """Report a full disk in one line instead of a traceback.
+
+    Raises:
+        InputError: naming the last good checkpoint.
+    """
+    loggers = [logging.getLogger(name) for name in ("absl", "asyncio")]  # every array that orbax fails to write
+    for logger in loggers:
+        logger.addFilter(_tells_something_else)
+    try:
+        yield
+    except Exception as error:
+        if not _disk_is_full(error):
+            raise
+        last = latest(workdir)
+        kept = f"the last good checkpoint is {last}" if last else "no checkpoint was written yet"
+        loggers = []  # orbax's threads go on complaining after the end
+        raise InputError(f"{workdir}: the disk is full; {kept}; free some space and add --resume") from error
+    finally:
+        for logger in loggers:
+            logger.removeFilter(_tells_something_else)
+
+
+def _tells_something_else(record: logging.LogRecord) -> bool:
+    error = record.exc_info[1] if record.exc_info else None
+    return not (_disk_is_full(error) or _disk_is_full(Exception(record.getMessage())))
+
+
+def _disk_is_full(error: BaseException | None) -> bool:
+    """Whether an error or one it came from says so; tensorstore's come as text only."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return True
+        if "No space left on device" in str(error) or "Disk quota exceeded" in str(error):
+            return True
+        error = error.__cause__ or error.__context__
+    return False

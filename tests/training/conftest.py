@@ -1,0 +1,20 @@
+"""The runs that the training tests compare with."""
+
+import dataclasses
+
+import pytest
+
+from lstsr_jax.training import train
+
+
+@pytest.fixture(scope="session")
+def config(small_config):
+    """Three epochs of the network that compiles fastest."""
+    model = dataclasses.replace(small_config.model, name="edsr", blocks=1)
+    return dataclasses.replace(small_config, model=model, train=dataclasses.replace(small_config.train, epochs=3))
+
+
+@pytest.fixture(scope="session")
+def uninterrupted(config, dataset, tmp_path_factory):
+    """The workdir of a run that nothing disturbed, on two devices."""
+    return train(config, dataset, tmp_path_factory.mktemp("runs") / "uninterrupted")

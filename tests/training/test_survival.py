@@ -1,0 +1,176 @@
+"""Signals, full disks, bad values, other machines: what a run goes through."""
+
+import csv
+import dataclasses
+import errno
+import signal
+
+import jax
+import numpy as np
+import pytest
+
+from lstsr_jax.data import TrainingBatches
+from lstsr_jax.errors import InputError
+from lstsr_jax.predictor import load_predictor
+from lstsr_jax.storage import fingerprint, read_metadata, step_directories
+from lstsr_jax.training import Stopped, train
+from lstsr_jax.training.checkpoints import Checkpoints
+from lstsr_jax.training.requests import Requests
+from lstsr_jax.training.run import Run
+from lstsr_jax.training.workdir import full_disk_is_bad_input
+
+
+def with_train(config, **changes):
+    return dataclasses.replace(config, train=dataclasses.replace(config.train, **changes))
+
+
+def weights(workdir):
+    return fingerprint(load_predictor(step_directories(workdir)[-1]).variables)
+
+
+def rows(workdir):
+    with (workdir / "log.csv").open(newline="") as file:
+        return [{**row, "patches_per_second": None} for row in csv.DictReader(file)]
+
+
+def after_step(monkeypatch, number, action):
+    """Call ``action`` once, after the step of that number."""
+    step, done = Run._step, []
+
+    def stepped(run, batch, watch):
+        step(run, batch, watch)
+        done.append(1)
+        if len(done) == number:
+            action()
+
+    monkeypatch.setattr(Run, "_step", stepped)
+
+
+def test_a_crash_loses_the_steps_since_the_last_checkpoint(config, dataset, uninterrupted, tmp_path, monkeypatch):
+    """Bit for bit: a run that fails in its second epoch and is resumed ends as the one that was never stopped."""
+
+    class Crash(Exception):
+        pass
+
+    def crash():
+        raise Crash
+
+    with monkeypatch.context() as patch:
+        after_step(patch, len(dataset.source("train")) // config.train.batch_size + 2, crash)
+        with pytest.raises(Crash):
+            train(config, dataset, tmp_path / "w")
+    assert len(step_directories(tmp_path / "w")) == 1
+    train(config, dataset, tmp_path / "w", resume=True)
+    assert weights(tmp_path / "w") == weights(uninterrupted)
+    assert rows(tmp_path / "w") == rows(uninterrupted)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("where", ["within an epoch", "at its end"])
+def test_a_signal_saves_and_the_run_goes_on_as_if_nothing_had_been(
+    config, dataset, uninterrupted, tmp_path, monkeypatch, number, where
+):
+    per_epoch = len(dataset.source("train")) // config.train.batch_size
+    step = per_epoch + 2 if where == "within an epoch" else per_epoch
+    before = signal.getsignal(number)
+    with monkeypatch.context() as patch:
+        after_step(patch, step, lambda: signal.raise_signal(number))
+        with pytest.raises(Stopped, match=rf"stopped after step {step} .* saved as .*checkpoints/{step}"):
+            train(config, dataset, tmp_path / "w")
+    assert signal.getsignal(number) is before
+    assert step_directories(tmp_path / "w")[-1].name == str(step)
+    assert len(read_metadata(step_directories(tmp_path / "w")[-1])["epoch_losses"]) == step % per_epoch
+    train(config, dataset, tmp_path / "w", resume=True)
+    assert weights(tmp_path / "w") == weights(uninterrupted)
+    assert rows(tmp_path / "w") == rows(uninterrupted)
+
+
+def test_a_second_signal_is_not_held_back():
+    with pytest.raises(KeyboardInterrupt), Requests(0) as requests:
+        assert list(requests.asked()) == [0, 0]
+        signal.raise_signal(signal.SIGINT)
+        assert list(requests.asked()) == [0, 1]
+        signal.raise_signal(signal.SIGINT)
+
+
+def test_checkpoints_by_the_clock_change_nothing(config, dataset, uninterrupted, tmp_path):
+    train(with_train(config, checkpoint_minutes=1e-9), dataset, tmp_path / "w")
+    assert weights(tmp_path / "w") == weights(uninterrupted)
+    assert rows(tmp_path / "w") == rows(uninterrupted)
+    assert 1 <= len(step_directories(tmp_path / "w")) <= 2  # the last and the best
+    folder = tmp_path / "w" / "checkpoints"
+    assert {path.name for path in folder.iterdir()} == {path.name for path in step_directories(tmp_path / "w")}
+
+
+def test_a_run_killed_before_its_first_checkpoint_starts_anew(config, dataset, uninterrupted, tmp_path, capsys):
+    (tmp_path / "w").mkdir()
+    (tmp_path / "w" / "config.json").write_bytes((uninterrupted / "config.json").read_bytes())
+    train(config, dataset, tmp_path / "w", resume=True)
+    assert "no finished checkpoint: starting anew" in capsys.readouterr().err
+    assert weights(tmp_path / "w") == weights(uninterrupted)
+
+
+def test_resumes_on_another_number_of_devices(config, dataset, uninterrupted, tmp_path):
+    train(with_train(config, epochs=1), dataset, tmp_path / "w", devices=jax.devices()[:1])
+    train(config, dataset, tmp_path / "w", resume=True, devices=jax.devices()[:2])
+    ours, theirs = (load_predictor(step_directories(w)[-1]).variables for w in (tmp_path / "w", uninterrupted))
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-5), ours, theirs)
+
+
+def test_a_loss_that_is_not_finite_names_its_patches_and_is_never_saved(config, dataset, tmp_path, monkeypatch):
+    workdir = tmp_path / "w"
+    train(with_train(config, epochs=1), dataset, workdir)
+    source = dataset.source("train")
+    batches = TrainingBatches(source, config, devices=1)
+    step = batches.steps_per_epoch + 3
+    stepped, seen = Run._step, []
+
+    def poisoned(run, batch, watch):
+        if int(run.state.step) == step:
+            seen.append(batch)
+            run.state = run.state.replace(params=jax.tree.map(lambda leaf: leaf * np.nan, run.state.params))
+        stepped(run, batch, watch)
+
+    monkeypatch.setattr(Run, "_step", poisoned)
+    hurried = with_train(config, checkpoint_minutes=1e-9)
+    with pytest.raises(InputError, match=rf"at step {step + 1} \(epoch 2\).* row \d+ col .*last good") as error:
+        train(hurried, dataset, workdir, resume=True)
+    assert "\n" not in str(error.value)
+    last = step_directories(workdir)[-1]
+    assert str(last) in str(error.value) and int(last.name) == step
+    assert np.isfinite([np.abs(leaf).max() for leaf in jax.tree.leaves(load_predictor(last).variables)]).all()
+    with (workdir / "not_finite.csv").open(newline="") as file:
+        listed = [(row["granule"], int(row["row"]), int(row["col"])) for row in csv.DictReader(file)]
+    examples = [source[index] for index in batches.examples(step)]
+    assert listed == [(example["granule"].decode(), int(example["row"]), int(example["col"])) for example in examples]
+    assert len(listed) == config.train.batch_size == seen[0]["lst"].shape[0] * seen[0]["lst"].shape[1]
+
+
+@pytest.mark.parametrize("when", ["save", "wait_until_finished"])
+def test_a_full_disk_is_one_line_and_the_last_good_checkpoint_stays(config, dataset, tmp_path, monkeypatch, when):
+    workdir = tmp_path / "w"
+    train(with_train(config, epochs=1), dataset, workdir)
+    (good,) = step_directories(workdir)
+    create = Checkpoints.__init__
+
+    def on_a_full_disk(store, *arguments):
+        create(store, *arguments)
+
+        def fail(*_, **__):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        monkeypatch.setattr(store._manager, when, fail)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Checkpoints, "__init__", on_a_full_disk)
+        with pytest.raises(InputError, match="the disk is full; the last good checkpoint is") as error:
+            train(config, dataset, workdir, resume=True)
+    assert "\n" not in str(error.value) and str(workdir) in str(error.value)
+    assert good.is_dir() and weights(workdir)
+
+
+def test_other_errors_are_not_taken_for_a_full_disk(tmp_path):
+    with pytest.raises(OSError, match="denied"), full_disk_is_bad_input(tmp_path):
+        raise OSError(errno.EACCES, "Permission denied")
+    with pytest.raises(InputError, match="no checkpoint was written yet"), full_disk_is_bad_input(tmp_path):
+        raise ValueError("INTERNAL: write failed: No space left on device")
