@@ -33,6 +33,7 @@ def main() -> None:
         classical=arguments.method_names,
         protocol=protocol(arguments.protocol),
         split=arguments.split,
+        coarsen_by=arguments.coarsen,
     )
     print(f"{table}\n\nreport: {arguments.report_dir}")
 

@@ -91,6 +91,12 @@ class TrainConfig:
     """flip: left-right flips (the paper's code); dihedral: the 8 flips and rotations."""
     input_noise_k: float = 0.0
     """Noise on the coarse input: per image a standard deviation drawn uniformly up to this, in kelvin."""
+    input_blur_px: float = 0.0
+    """Blur of the coarse sensor beyond its pixels: per image a Gaussian of up to this many fine pixels."""
+    input_shift_px: float = 0.0
+    """Displacement of the coarse input against truth and NDVI: per image, standard deviation in fine pixels."""
+    coarsen: int = 1
+    """Pool the patches by this factor first: 2 trains 8 km to 2 km, where LST and NDVI are sharp for their pixels."""
     guide_dropout: float = 0.1
     """Share of training patches whose NDVI is withheld, so that a guided network still works without."""
     seed: int = 0
@@ -213,6 +219,7 @@ def check(config: Config) -> None:
         "--train.batch-size": train.batch_size,
         "--train.checkpoint-every": train.checkpoint_every,
         "--train.accumulate": train.accumulate,
+        "--train.coarsen": train.coarsen,
         "--train.learning-rate": train.learning_rate,
     }
     for flag, value in positive.items():
@@ -225,11 +232,13 @@ def check(config: Config) -> None:
     if (train.dtype != "float32" or train.remat) and model.name != "mrunet":
         flag = "--train.remat" if train.remat else f"--train.dtype {train.dtype}"
         raise InputError(f"{flag}: only for --model.name mrunet, not {model.name}")
-    if train.input_noise_k < 0:
-        raise InputError(f"--train.input-noise-k {train.input_noise_k}: must not be negative")
+    for name in ("input_noise_k", "input_blur_px", "input_shift_px"):
+        if getattr(train, name) < 0:
+            raise InputError(f"--train.{name.replace('_', '-')} {getattr(train, name)}: must not be negative")
     if not 0 <= train.guide_dropout <= 1:
         raise InputError(f"--train.guide-dropout {train.guide_dropout}: must be in [0, 1]")
     if data.patch_size < SMALLEST_PATCH:
         raise InputError(f"--data.patch-size {data.patch_size}: at least {SMALLEST_PATCH}, or nothing is left to score")
-    if data.patch_size % model.factor:
-        raise InputError(f"--data.patch-size {data.patch_size}: must be a multiple of the factor {model.factor}")
+    if data.patch_size % (model.factor * train.coarsen):
+        by = f"the factor {model.factor}" + (f" times --train.coarsen {train.coarsen}" if train.coarsen > 1 else "")
+        raise InputError(f"--data.patch-size {data.patch_size}: must be a multiple of {by}")

@@ -11,6 +11,7 @@ import grain
 import numpy as np
 import tensorflow_datasets as tfds
 
+from lstsr_jax.augmentation import Augment
 from lstsr_jax.config import Config
 from lstsr_jax.errors import InputError
 
@@ -75,32 +76,6 @@ def share_out(batch: Batch, devices: int) -> Batch:
     return {name: values.reshape(devices, -1, *values.shape[1:]) for name, values in batch.items()}
 
 
-class _Augment(grain.transforms.RandomMap):
-    """Random flips or rotations, the same for all images of an example; withheld NDVI; noise for the coarse input."""
-
-    def __init__(self, config: Config) -> None:
-        self._train, self._factor = config.train, config.model.factor
-
-    def random_map(self, element: Batch, rng: np.random.Generator) -> Batch:
-        code = int(rng.integers(8))
-        if self._train.augment == "flip":
-            code &= 1
-        if self._train.augment != "none":
-            element = {name: np.ascontiguousarray(_turn(values, code)) for name, values in element.items()}
-        if "ndvi" in element and rng.random() < self._train.guide_dropout:
-            element = {**element, "ndvi": np.full_like(element["ndvi"], np.nan)}
-        if self._train.input_noise_k:
-            sigma = rng.uniform(0, self._train.input_noise_k)
-            coarse = [side // self._factor for side in element["lst"].shape[:2]]
-            element = {**element, "noise": rng.normal(0, sigma, (*coarse, 1)).astype(np.float32)}
-        return element
-
-
-def _turn(image: np.ndarray, code: int) -> np.ndarray:
-    """One of the 8 flips and rotations of a square image."""
-    return np.rot90(image[:, ::-1] if code & 1 else image, code >> 1)
-
-
 class TrainingBatches:
     """The training batches of a run: a pure function of the seed and the step, so a run resumes from its step alone.
 
@@ -140,7 +115,7 @@ class TrainingBatches:
         self._source, self._train, self._size, self._devices = source, config.train, size, devices
         # Shuffled and augmented as a whole and only then shared out: both depend on the place in the whole epoch.
         examples = self._shuffled(source, lambda example: {name: example[name] for name in self._names})
-        examples = examples.random_map(_Augment(config))[: self.steps_per_epoch * size][process::processes]
+        examples = examples.random_map(Augment(config))[: self.steps_per_epoch * size][process::processes]
         self._epoch = examples.batch(size // processes, drop_remainder=True)
 
     def _shuffled(self, source: Sequence[Any], select: Callable[[Any], Any]) -> grain.MapDataset:

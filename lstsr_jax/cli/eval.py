@@ -32,6 +32,8 @@ class EvalArguments:
     """Which patches; all for granules never used in training."""
     split_by: Literal["date", "place", "random", "year"] | None = None
     """Rule of the splits; default: that of the first checkpoint."""
+    coarsen: int = 1
+    """Pool the patches by this factor first: 2 scores 8 km to 2 km."""
     protocol: Literal["strict", "paper"] = "strict"
     """strict: every method on the same pixels. paper: as the authors ran it."""
     methods: str = "bilinear,bicubic"
@@ -66,8 +68,17 @@ def eval_arguments(argv: Sequence[str] | None = None) -> EvalArguments:
     arguments = tyro.cli(EvalArguments, args=argv, prog="eval.py")
     if not arguments.checkpoint and not arguments.method_names:
         raise InputError("--checkpoint: give at least one checkpoint or one of --methods")
+    if arguments.coarsen < 1:
+        raise InputError(f"--coarsen {arguments.coarsen}: must be positive")
     if arguments.pairs and (arguments.granules or arguments.ndvi):
         raise InputError("--pairs: brings its own LST and NDVI; leave --granules and --ndvi out")
-    if arguments.pairs and (arguments.split, arguments.split_by, arguments.protocol) != ("test", None, "strict"):
-        raise InputError("--pairs: has no splits and a protocol of its own; leave --split, --split-by, --protocol out")
+    if arguments.pairs and (
+        arguments.split,
+        arguments.split_by,
+        arguments.protocol,
+        arguments.coarsen,
+    ) != ("test", None, "strict", 1):
+        raise InputError(
+            "--pairs: has no splits and a protocol of its own; leave --split, --split-by, --protocol, --coarsen out"
+        )
     return arguments

@@ -7,7 +7,8 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from lstsr_jax.data import PreparedDataset
+from lstsr_jax.config import SMALLEST_PATCH
+from lstsr_jax.data import PreparedDataset, images
 from lstsr_jax.degradation import degrade
 from lstsr_jax.errors import InputError, make_directory
 from lstsr_jax.evaluation.dynamic_range import beaten_line, range_figure
@@ -17,6 +18,7 @@ from lstsr_jax.evaluation.protocols import Protocol
 from lstsr_jax.evaluation.report import write_report
 from lstsr_jax.evaluation.table import Scores, score
 from lstsr_jax.predictor import Predictor
+from lstsr_jax.scales import coarsen
 from lstsr_jax.storage import fingerprint
 
 
@@ -28,6 +30,7 @@ def evaluate(
     classical: Sequence[str],
     protocol: Protocol,
     split: str = "test",
+    coarsen_by: int = 1,
 ) -> str:
     """Score networks and classical methods on a split and write the report.
 
@@ -38,12 +41,13 @@ def evaluate(
         classical: names of methods that need no checkpoint.
         protocol: what is scored.
         split: ``train``, ``validation``, ``test`` or ``all``.
+        coarsen_by: pool the patches by this factor first: 2 scores 8 km to 2 km.
 
     Returns:
         The table, for the terminal.
 
     Raises:
-        InputError: if the split is empty, a method unknown, or the networks differ in factor.
+        InputError: if the split is empty, a method unknown, the networks differ in factor, or the patches too small.
     """
     factors = {predictor.factor for predictor in predictors} or {4}
     if len(factors) > 1:
@@ -52,10 +56,12 @@ def evaluate(
     named = name_predictors(predictors)
     methods = build_methods(classical, named, protocol, factor)
     source = dataset.source(split)
+    _check_scale(source[0]["lst"].shape[0], coarsen_by, factor)
     make_directory("--report-dir", report_dir)  # before the work, not after it
-    scores = score(methods, protocol, source, factor)
+    scores = score(methods, protocol, source, factor, coarsen_by=coarsen_by)
     description = {
         "split": split,
+        "coarsened_by": coarsen_by,
         "split_by": dataset.metadata["split_by"],
         "data": dataset.metadata["source"],
         "dataset": str(dataset.directory),
@@ -66,11 +72,26 @@ def evaluate(
     table = write_report(report_dir, scores, protocol, description, remarks)
     for name in compared:
         range_figure(report_dir / f"figure_range_{name}.png", scores, name, protocol.baseline)
-    _draw(report_dir, methods, scores, source, factor)
+    _draw(report_dir, methods, scores, source, factor, coarsen_by)
     return table
 
 
-def _draw(directory: Path, methods: Sequence[Method], scores: Scores, source: Sequence[Any], factor: int) -> None:
+def _check_scale(side: int, coarsen_by: int, factor: int) -> None:
+    if side % (coarsen_by * factor) or side // coarsen_by < SMALLEST_PATCH:
+        raise InputError(
+            f"--coarsen {coarsen_by}: patches of {side} must divide by {coarsen_by * factor} and keep {SMALLEST_PATCH} "
+            "pixels to be scored"
+        )
+
+
+def _draw(
+    directory: Path,
+    methods: Sequence[Method],
+    scores: Scores,
+    source: Sequence[Any],
+    factor: int,
+    coarsen_by: int,
+) -> None:
     """One day and one night image, each of median difficulty for the last method."""
     reference = scores.values[methods[-1].name]["rmse"]
     overpasses = np.array([origin["overpass"] for origin in scores.provenance])
@@ -79,9 +100,9 @@ def _draw(directory: Path, methods: Sequence[Method], scores: Scores, source: Se
         if not chosen.size:
             continue
         index = int(chosen[np.argsort(reference[chosen])[len(chosen) // 2]])
-        truth = source[index]["lst"]
-        coarse, mask = degrade(jnp.asarray(truth[None]), factor)
-        ndvi = jnp.asarray(source[index]["ndvi"][None]) if "ndvi" in source[index] else None
+        fine = coarsen({name: jnp.asarray(image[None]) for name, image in images(source[index]).items()}, coarsen_by)
+        truth, ndvi = np.asarray(fine["lst"][0]), fine.get("ndvi")
+        coarse, mask = degrade(fine["lst"], factor)
         drawn = [method for method in methods if scores.counted[method.name][index]]
         estimates = {method.name: np.asarray(method.apply(coarse, ndvi))[0, ..., 0] for method in drawn}
         observed = np.where(np.asarray(mask)[0, ..., 0], truth[..., 0], np.nan)

@@ -15,6 +15,7 @@ from lstsr_jax.degradation import degrade
 from lstsr_jax.errors import InputError
 from lstsr_jax.evaluation.methods import Method
 from lstsr_jax.evaluation.protocols import Protocol
+from lstsr_jax.scales import coarsen
 
 METRICS = ("psnr", "ssim", "rmse")
 BATCH = 32
@@ -64,7 +65,9 @@ def scorable_images(mask: jax.Array) -> jax.Array:
     return jnp.isfinite(metrics.ssim(jnp.where(mask, 1.0, jnp.nan), jnp.where(mask, 1.0, 0.0)))
 
 
-def score(methods: Sequence[Method], protocol: Protocol, source: Sequence[Any], factor: int) -> Scores:
+def score(
+    methods: Sequence[Method], protocol: Protocol, source: Sequence[Any], factor: int, *, coarsen_by: int = 1
+) -> Scores:
     """Score every method on every image of ``source``.
 
     Args:
@@ -72,6 +75,7 @@ def score(methods: Sequence[Method], protocol: Protocol, source: Sequence[Any], 
         protocol: what is scored.
         source: examples of a prepared dataset.
         factor: fine = coarse x factor.
+        coarsen_by: pool the patches by this factor first.
 
     Raises:
         InputError: if a method needs NDVI and the dataset holds none.
@@ -94,7 +98,8 @@ def score(methods: Sequence[Method], protocol: Protocol, source: Sequence[Any], 
     batches = evaluation_batches(source, BATCH)
     total = -(-len(source) // BATCH)
     for batch, examples in tqdm(batches, total=total, desc="evaluating", unit="batch", disable=None):
-        truth, ndvi = batch["lst"], batch.get("ndvi")
+        fine_images = jax.device_get(coarsen(batch, coarsen_by))
+        truth, ndvi = fine_images["lst"], fine_images.get("ndvi")
         coarse, mask = degraded(truth, factor=factor)
         count = len(examples)
         provenance += [{key: _plain(example[key]) for key in PROVENANCE} for example in examples]

@@ -64,10 +64,10 @@ class Run:
         side = config.data.patch_size
         state = create_state(module, optimizer, config.train.seed, (side, side, input_channels(config.model)))
         self.state = placement.replicate(state)
-        task = Task(_as_trained(module, config), config.model, normalization)
+        task = Task(_as_trained(module, config), config.model, normalization, config.train.coarsen)
         step = make_train_step(task, optimizer, accumulate=config.train.accumulate)
         self._train_step = parallel_train_step(step, devices=placement.devices)
-        evaluated = Task(module, config.model, normalization)
+        evaluated = Task(module, config.model, normalization, config.train.coarsen)
         self._eval_step = parallel_eval_step(make_eval_step(evaluated), devices=placement.devices)
         self._stopping = False
         self.description = {

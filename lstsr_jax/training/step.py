@@ -2,8 +2,8 @@
 
 The step bodies know nothing of ``pmap`` but the name of its axis. A batch is a dict: ``lst``, ``(b, H, W, 1)``
 high-resolution LST in K, NaN where nothing was observed; for guided networks ``ndvi`` of the same shape; optionally
-``noise``, ``(b, h, w, 1)`` K, added to the coarse input, and ``requests``, integers to be added up over devices. The
-degradation to the coarse input runs inside the step.
+``seen``, the field to degrade in place of ``lst``, ``noise``, ``(b, h, w, 1)`` K, added to the coarse input, and
+``requests``, integers to be added up over devices. The degradation to the coarse input runs inside the step.
 """
 
 import dataclasses
@@ -20,6 +20,7 @@ from lstsr_jax.degradation import degrade
 from lstsr_jax.metrics import rmse
 from lstsr_jax.predictor import Normalization, coarse_to_fine
 from lstsr_jax.resize import upsample
+from lstsr_jax.scales import coarsen
 from lstsr_jax.training.state import TrainState
 
 AXIS = "batch"
@@ -31,11 +32,12 @@ EvalStep = Callable[[Any, Any], Metrics]
 
 @dataclasses.dataclass(frozen=True)
 class Task:
-    """What is learnt: the network and the path from coarse to fine LST around it."""
+    """What is learnt: the network, the path from coarse to fine LST around it, and the scale of the patches."""
 
     module: nn.Module
     model: ModelConfig
     normalization: Normalization
+    coarsen: int = 1
 
 
 def make_train_step(
@@ -69,11 +71,13 @@ def make_train_step(
         return (share, gradients), batch_stats
 
     def train_step(state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
-        asked = batch.get("requests")
-        coarse, mask = degrade(batch["lst"], task.model.factor)
+        images = coarsen({name: batch[name] for name in ("lst", "ndvi", "seen") if name in batch}, task.coarsen)
+        coarse, mask = degrade(images["lst"], task.model.factor)
+        if "seen" in images:
+            coarse, _ = degrade(images.pop("seen"), task.model.factor)
         if "noise" in batch:
             coarse = coarse + batch["noise"]
-        whole = {"lst": batch["lst"], "coarse": coarse, "mask": mask, **{k: batch[k] for k in ("ndvi",) if k in batch}}
+        whole = {**images, "coarse": coarse, "mask": mask}
         pixels = jax.lax.psum(mask.sum(), axis_name)
         if accumulate == 1:
             sums, batch_stats = part_gradient(state.params, state.batch_stats, whole, pixels)
@@ -91,8 +95,8 @@ def make_train_step(
         updates, opt_state = optimizer.update(gradients, state.opt_state, state.params)
         params = optax.apply_updates(state.params, updates)
         metrics = {"loss": loss, "gradient_norm": optax.tree.norm(gradients)}
-        if asked is not None:
-            metrics["requests"] = jax.lax.psum(asked, axis_name)
+        if "requests" in batch:
+            metrics["requests"] = jax.lax.psum(batch["requests"], axis_name)
         return TrainState(state.step + 1, params, batch_stats, opt_state), metrics
 
     return train_step
@@ -105,13 +109,14 @@ def make_eval_step(task: Task, axis_name: str = AXIS) -> EvalStep:
     """
 
     def eval_step(variables: Any, batch: Batch) -> Metrics:
-        truth = batch["lst"]
+        images = coarsen(batch, task.coarsen)
+        truth = images["lst"]
         coarse, mask = degrade(truth, task.model.factor)
 
         def network(x: jax.Array) -> jax.Array:
             return task.module.apply(variables, x)  # type: ignore[return-value]
 
-        fine = coarse_to_fine(network, coarse, task.model, task.normalization, batch.get("ndvi"))
+        fine = coarse_to_fine(network, coarse, task.model, task.normalization, images.get("ndvi"))
         ilr = upsample(coarse, task.model.factor, task.model.upsampling)
         counted = (mask & jnp.isfinite(truth)).any((1, 2, 3))
 

@@ -1,5 +1,6 @@
 """The pmapped step: two devices and one device must be the same computation."""
 
+import dataclasses
 import functools
 import re
 
@@ -16,6 +17,7 @@ from lstsr_jax.metrics import rmse
 from lstsr_jax.models import create_model
 from lstsr_jax.models.layers import BatchNorm, DoubleConv
 from lstsr_jax.models.mrunet import MRUNet
+from lstsr_jax.pooling import l4_pool
 from lstsr_jax.predictor import Normalization
 from lstsr_jax.resize import upsample
 from lstsr_jax.training.state import create_state
@@ -88,6 +90,29 @@ def test_loss_is_the_mean_over_observed_pixels(truth):
     coarse = ((blocks**4).mean((2, 4)) ** 0.25)[..., None]
     bicubic = np.asarray(upsample(coarse.astype(np.float32), 4))  # an untrained network returns its input
     assert float(metrics["loss"]) == pytest.approx(((bicubic - clear) ** 2).mean(), rel=1e-4)
+
+
+def first_loss(task, batch):
+    optimizer = optax.sgd(0.0)
+    state = create_state(task.module, optimizer, seed=1, shape=(32, 32, 1))
+    step = jax.pmap(make_train_step(task, optimizer), AXIS, in_axes=(None, 0), out_axes=(None, None))
+    return float(step(state, share_out(batch, 2))[1]["loss"])
+
+
+def test_a_coarser_scale_is_training_on_pooled_patches(truth):
+    clear = truth[1:5]
+    pooled = (clear.astype(np.float64).reshape(4, 16, 2, 20, 2, 1) ** 4).mean((2, 4)) ** 0.25
+    pooled = pooled[:, :, :16].astype(np.float32)  # sides that divide by the factor
+    task = task_of()
+    coarser = dataclasses.replace(task, coarsen=2)
+    assert first_loss(coarser, {"lst": clear[:, :, :32]}) == pytest.approx(first_loss(task, {"lst": pooled}), rel=1e-4)
+
+
+def test_what_the_sensor_saw_is_degraded_in_place_of_the_truth(truth):
+    clear = truth[1:5]
+    bicubic = upsample(l4_pool(clear + 2.0, 4), 4)  # an untrained network returns its input
+    expected = float(((np.asarray(bicubic) - clear) ** 2).mean())
+    assert first_loss(task_of(), {"lst": clear, "seen": clear + 2.0}) == pytest.approx(expected, rel=1e-4)
 
 
 def test_padding_images_are_not_counted(truth):

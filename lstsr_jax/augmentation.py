@@ -1,0 +1,71 @@
+"""What training does to a patch before it is used: flips and rotations, withheld NDVI, and a worse coarse sensor.
+
+The coarse input of a training pair is an average of many fine pixels: nearly free of noise, perfectly placed, of an
+ideal square pixel. What a user's granule holds is none of that. docs/table2.md has what each is worth against ASTER.
+"""
+
+import grain
+import numpy as np
+import scipy.ndimage
+
+from lstsr_jax.config import Config
+
+Images = dict[str, np.ndarray]
+"""``(S, S, 1)`` arrays by name, NaN where not observed."""
+
+
+class Augment(grain.transforms.RandomMap):
+    """Random flips or rotations, the same for all images of an example; withheld NDVI; errors of the coarse sensor.
+
+    Adds ``seen``, the fine field as the coarse sensor's optics and navigation show it, and ``noise``, ``(s, s, 1)`` K
+    for its coarse pixels, where the configuration asks for them.
+    """
+
+    def __init__(self, config: Config) -> None:
+        """As ``config.train`` says; fine pixels are those of the network's output."""
+        self._train, self._factor = config.train, config.model.factor
+
+    def random_map(self, element: Images, rng: np.random.Generator) -> Images:
+        """One example, augmented."""
+        train = self._train
+        code = int(rng.integers(8))
+        if train.augment == "flip":
+            code &= 1
+        if train.augment != "none":
+            element = {name: np.ascontiguousarray(_turn(values, code)) for name, values in element.items()}
+        if "ndvi" in element and rng.random() < train.guide_dropout:
+            element = {**element, "ndvi": np.full_like(element["ndvi"], np.nan)}
+        if train.input_noise_k:
+            sigma = rng.uniform(0, train.input_noise_k)
+            coarse = [side // (self._factor * train.coarsen) for side in element["lst"].shape[:2]]
+            element = {**element, "noise": rng.normal(0, sigma, (*coarse, 1)).astype(np.float32)}
+        if train.input_blur_px or train.input_shift_px:
+            sigma = rng.uniform(0, train.input_blur_px) * train.coarsen
+            rows, columns = np.rint(rng.normal(0, train.input_shift_px * train.coarsen, 2)).astype(int)
+            element = {**element, "seen": displaced(blurred(element["lst"], sigma), rows, columns)}
+        return element
+
+
+def _turn(image: np.ndarray, code: int) -> np.ndarray:
+    """One of the 8 flips and rotations of a square image."""
+    return np.rot90(image[:, ::-1] if code & 1 else image, code >> 1)
+
+
+def blurred(image: np.ndarray, sigma: float) -> np.ndarray:
+    """A Gaussian blur of ``(H, W, C)`` by ``sigma`` pixels over what was observed; gaps stay where they are."""
+    known = np.isfinite(image)
+    if not known.any():
+        return image
+    level = image[known].mean(dtype=np.float64)
+    spread = (sigma, sigma, 0)
+    total = scipy.ndimage.gaussian_filter(np.where(known, image - level, 0.0), spread, mode="nearest")
+    weight = scipy.ndimage.gaussian_filter(known.astype(np.float64), spread, mode="nearest")
+    return np.where(known, level + total / np.maximum(weight, 1e-6), np.nan).astype(np.float32)
+
+
+def displaced(image: np.ndarray, rows: int, columns: int) -> np.ndarray:
+    """``(H, W, C)`` moved by whole pixels down and to the right, its edge repeated behind it."""
+    height, width = image.shape[:2]
+    from_rows = np.clip(np.arange(height) - rows, 0, height - 1)
+    from_columns = np.clip(np.arange(width) - columns, 0, width - 1)
+    return image[from_rows][:, from_columns]
