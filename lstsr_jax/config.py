@@ -15,7 +15,7 @@ SMALLEST_PATCH = 15
 """A 7x7 SSIM window and the 4 pixels that the evaluation leaves out on each side."""
 
 Upsampling = Literal["bicubic", "bilinear"]
-SplitBy = Literal["date", "place", "random", "year"]
+SplitBy = Literal["date", "day", "place", "random", "year"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,8 +27,8 @@ class DataConfig:
     ndvi: Annotated[str | None, tyro.conf.arg(prefix_name=False)] = None
     """Directory of MOD13A2 NDVI (HDF4 or <granule>_1_km_16_days_NDVI.tif), stored beside each LST patch."""
     split_by: SplitBy = "date"
-    """date: whole 16-day periods; place: no grid cell in two splits; random: patches (the paper); year: 2017-2020
-    train, 2011-2013 held out."""
+    """date: whole 16-day periods; day: single dates; place: no grid cell in two splits; random: patches (the paper);
+    year: 2017-2020 train, 2011-2013 held out."""
     patch_size: int = 64
     """Side of a high-resolution patch in 1 km pixels."""
     stride: int = 64

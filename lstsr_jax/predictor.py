@@ -114,6 +114,8 @@ class Predictor:
     module: nn.Module = struct.field(pytree_node=False)
     config: ModelConfig = struct.field(pytree_node=False)
     normalization: Normalization = struct.field(pytree_node=False)
+    denoises: bool = struct.field(pytree_node=False, default=False)
+    """Trained to see through the noise of its input, so that pooling its output does not give the input back."""
 
     def __call__(self, coarse: jax.Array, ndvi: jax.Array | None = None) -> jax.Array:
         """Super-resolve a batch of coarse fields.
@@ -161,6 +163,7 @@ def save_predictor(directory: str | Path, predictor: Predictor) -> None:
     metadata = {
         "model": dataclasses.asdict(predictor.config),
         "normalization": dataclasses.asdict(predictor.normalization),
+        "denoises": predictor.denoises,
     }
     write_checkpoint(Path(directory), predictor.variables, metadata)
 
@@ -189,4 +192,10 @@ def load_predictor(path: str | Path) -> Predictor:
     expected = weights.expected_fingerprint(directory)
     if expected is not None and fingerprint(variables) != expected:
         raise InputError(f"{directory}: the weights are not those that were shipped; install the package again")
-    return Predictor(variables, module, config, normalization)
+    return Predictor(variables, module, config, normalization, _denoises(metadata))
+
+
+def _denoises(metadata: dict[str, Any]) -> bool:
+    """As recorded, or as follows from how the model was trained."""
+    noisy = metadata.get("train", {}).get("input_noise_k", 0) > 0
+    return metadata.get("denoises", noisy and not metadata["model"]["conserve_energy"])

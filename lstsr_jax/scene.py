@@ -26,7 +26,7 @@ def super_resolve_scene(
     lst: ArrayLike,
     ndvi: ArrayLike | None = None,
     *,
-    conserve_energy: bool = True,
+    conserve_energy: bool | None = None,
     tile: int = Tiling.tile,
     overlap: int = Tiling.overlap,
     batch: int | None = Tiling.batch,
@@ -43,7 +43,8 @@ def super_resolve_scene(
             any function. Its attribute ``factor`` is f; 4 if it has none.
         lst: ``(H, W)`` in K; not finite means not observed.
         ndvi: ``(H*f, W*f)``, NaN where there is none: for a predictor guided by it, which is called with both.
-        conserve_energy: correct the result so that ``l4_pool(result, f)`` is ``lst`` where observed.
+        conserve_energy: correct the result so that ``l4_pool(result, f)`` is ``lst`` where observed; None does so
+            unless the predictor ``denoises``.
         tile: side of a tile in coarse pixels. A scene smaller than that is padded by its edge, and cropped.
         overlap: coarse pixels that neighbouring tiles share, or more where the size asks for it; at least 5.
         batch: tiles per call of the predictor; None for 2 on a CPU and 16 elsewhere.
@@ -57,7 +58,8 @@ def super_resolve_scene(
             returns another shape.
         InputError: if the predictor returns values that are not finite.
     """
-    return _scene(predictor, lst, ndvi, 1, conserve_energy, Tiling(tile, overlap, batch), progress)[0]
+    conserve = _conserves(predictor, conserve_energy)
+    return _scene(predictor, lst, ndvi, 1, conserve, Tiling(tile, overlap, batch), progress)[0]
 
 
 def super_resolve_spread(
@@ -65,7 +67,7 @@ def super_resolve_spread(
     lst: ArrayLike,
     ndvi: ArrayLike | None = None,
     *,
-    conserve_energy: bool = True,
+    conserve_energy: bool | None = None,
     tile: int = Tiling.tile,
     overlap: int = Tiling.overlap,
     batch: int | None = Tiling.batch,
@@ -93,10 +95,15 @@ def super_resolve_spread(
         ValueError: as there.
         InputError: as there.
     """
-    refine = functools.partial(_mean_and_spread, predictor, conserve_energy)
+    conserve = _conserves(predictor, conserve_energy)
+    refine = functools.partial(_mean_and_spread, predictor, conserve)
     refine.factor = getattr(predictor, "factor", 4)  # type: ignore[attr-defined]
-    mean, spread = _scene(refine, lst, ndvi, 2, conserve_energy, Tiling(tile, overlap, batch), progress)
+    mean, spread = _scene(refine, lst, ndvi, 2, conserve, Tiling(tile, overlap, batch), progress)
     return mean, spread
+
+
+def _conserves(predictor: Refine, asked: bool | None) -> bool:
+    return not getattr(predictor, "denoises", False) if asked is None else asked
 
 
 def _scene(

@@ -1,3 +1,5 @@
+import dataclasses
+import itertools
 import json
 
 import jax
@@ -12,7 +14,7 @@ from lstsr_jax.models import create_model
 from lstsr_jax.pooling import l4_pool
 from lstsr_jax.predictor import Normalization, Predictor, coarse_to_fine, load_predictor, save_predictor
 from lstsr_jax.resize import upsample
-from lstsr_jax.storage import fingerprint
+from lstsr_jax.storage import fingerprint, write_checkpoint
 
 
 @pytest.fixture(scope="module")
@@ -83,6 +85,20 @@ def test_round_trip_on_disk(coarse, tmp_path):
         save_predictor(tmp_path / "c", predictor)
 
 
+def test_a_model_trained_with_noise_says_that_it_denoises(tmp_path):
+    """So that maps are not corrected back to the noise; unless energy is conserved inside the network."""
+    for noise, conserve in itertools.product((0.0, 1.0), (False, True)):
+        predictor = make(conserve_energy=conserve)
+        path = tmp_path / f"{noise}-{conserve}"
+        model, normalization = (dataclasses.asdict(x) for x in (predictor.config, predictor.normalization))
+        metadata = {"model": model, "normalization": normalization, "train": {"input_noise_k": noise}}
+        write_checkpoint(path, predictor.variables, metadata)
+        again = load_predictor(path)
+        assert again.denoises == (noise > 0 and not conserve)
+        save_predictor(tmp_path / f"{path.name}-again", again)
+        assert load_predictor(tmp_path / f"{path.name}-again").denoises == again.denoises
+
+
 def test_a_checkpoint_of_another_model(tmp_path, monkeypatch):
     save_predictor(tmp_path / "c", make())
     config = next((tmp_path / "c" / "config").glob("metadata"))
@@ -142,4 +158,6 @@ def test_every_shipped_model_loads_and_does_something(coarse, name):
     predictor = load_predictor(name)  # checks the fingerprint
     fine = predictor(coarse)
     assert float(jnp.abs(fine - upsample(coarse, 4)).std()) > 0.01
-    np.testing.assert_allclose(l4_pool(fine, 4), coarse, atol=1e-3)
+    assert predictor.denoises == ("denoise" in name)
+    if not predictor.denoises:
+        np.testing.assert_allclose(l4_pool(fine, 4), coarse, atol=1e-3)

@@ -58,10 +58,11 @@ def split_of(rule: str, *, granule: str, date: datetime.date, tile: str, row: in
 
     Args:
         rule: ``date``: by 16-day period of acquisition (as MOD13's periods, from 1 January), of every six periods one
-            is validation and one is test. ``place``: by grid cell of ``size`` pixels, drawn 75/12.5/12.5 %; a window
-            that overlaps cells of two splits belongs to none. ``random``: patches drawn 75/12.5/12.5 % (the paper's
-            75/25, the held-out quarter halved). ``year``: 2017-2020 train; 2011-2013 held out, its 16-day periods
-            alternating between validation and test; other years belong to none.
+            is validation and one is test. ``day``: by date, of every six days one is validation and one is test, so
+            that a held-out date lies between dates of training: easier. ``place``: by grid cell of ``size`` pixels,
+            drawn 75/12.5/12.5 %; a window that overlaps cells of two splits belongs to none. ``random``: patches
+            drawn 75/12.5/12.5 % (the paper's 75/25, the held-out quarter halved). ``year``: 2017-2020 train; 2011-2013
+            held out, its 16-day periods alternating between validation and test; other years belong to none.
         granule: granule id with overpass, of which the patch is part.
         date: acquisition date.
         tile: ``hHHvVV``.
@@ -78,6 +79,8 @@ def split_of(rule: str, *, granule: str, date: datetime.date, tile: str, row: in
     period = (date.timetuple().tm_yday - 1) // PERIOD_DAYS
     if rule == "date":
         return _sixth(date.year * 23 + period)
+    if rule == "day":
+        return _sixth(date.toordinal())
     if rule == "year":
         if date.year in TRAIN_YEARS:
             return "train"
@@ -88,4 +91,4 @@ def split_of(rule: str, *, granule: str, date: datetime.date, tile: str, row: in
         rows, cols = ({first // size, (first + size - 1) // size} for first in (row, col))
         splits = {_drawn(tile, r, c) for r in rows for c in cols}
         return splits.pop() if len(splits) == 1 else None
-    raise ValueError(f"split rule {rule!r}: choose one of date, place, random, year")
+    raise ValueError(f"split rule {rule!r}: choose one of date, day, place, random, year")

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from lstsr_jax.config import DataConfig
+from lstsr_jax.config import DataConfig, SplitBy
 from lstsr_jax.errors import InputError
 from lstsr_jax.geo import PAIRS_SHIFT
 
@@ -30,7 +30,7 @@ class EvalArguments:
     """The constant one: rows south and columns east, in 250 m pixels."""
     split: Literal["train", "validation", "test", "all"] = "test"
     """Which patches; all for granules never used in training."""
-    split_by: Literal["date", "place", "random", "year"] | None = None
+    split_by: SplitBy | None = None
     """Rule of the splits; default: that of the first checkpoint."""
     coarsen: int = 1
     """Pool the patches by this factor first: 2 scores 8 km to 2 km."""

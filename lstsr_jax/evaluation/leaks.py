@@ -9,6 +9,7 @@ from lstsr_jax.storage import recorded_data
 
 _DEPENDS_ON = {
     "date": ("split_by",),
+    "day": ("split_by",),
     "year": ("split_by",),
     "place": ("split_by", "patch_size"),
     "random": ("split_by", "patch_size", "stride"),

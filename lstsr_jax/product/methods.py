@@ -35,6 +35,7 @@ class Method:
         factor: fine = coarse x factor.
         apply: LST ``(H, W)`` in K with gaps, NDVI ``(H*f, W*f)`` or None, and a progress callback -> bands
             in K, each ``(H*f, W*f)``: LST and, if asked for, spread.
+        conserves: whether the result is corrected so that pooling it gives back the source.
         ndvi: NDVI file or directory, if it takes any.
     """
 
@@ -42,6 +43,7 @@ class Method:
     checkpoint: str
     factor: int
     apply: Callable[[Field, Field | None, Progress | None], Bands]
+    conserves: bool
     ndvi: Path | None = None
 
 
@@ -66,25 +68,28 @@ def choose_method(checkpoint: str | None, method: str | None, ndvi: Path | None,
         raise InputError("--checkpoint: give a training workdir or checkpoint, or --method bicubic to do without")
     if method and request.spread:
         raise InputError(f"--spread: is the network's; {method} has none")
+    predictor = None if method else load_predictor(str(checkpoint))
+    conserve = request.conserve_energy
+    if conserve is None:
+        conserve = predictor is None or not predictor.denoises
     if method == "atprk":
         if ndvi is None:
             raise InputError("--method atprk: needs --ndvi, a MOD13Q1 or MOD13A2 file or a directory of them")
-        return Method("atprk", "none", 4, functools.partial(_atprk, request.conserve_energy), ndvi)
+        return Method("atprk", "none", 4, functools.partial(_atprk, conserve), conserve, ndvi)
     if method == "bicubic":
         refine = jax.jit(functools.partial(upsample, factor=4))
         _refuse(ndvi, "bicubic")
-        return Method("bicubic", "none", 4, functools.partial(_tiled, refine, request))
-    if method:
+        return Method("bicubic", "none", 4, functools.partial(_tiled, refine, request, conserve), conserve)
+    if predictor is None:
         raise InputError(f"--method {method}: unknown; choose one of {', '.join(CLASSICAL)}")
-    predictor = load_predictor(str(checkpoint))
     if not predictor.guided:
         _refuse(ndvi, "this network")
     elif ndvi is None:
         raise InputError(
             "--ndvi: this network is guided by NDVI; give a MOD13Q1 or MOD13A2 file or a directory of them"
         )
-    apply = functools.partial(_tiled, predictor, request)
-    return Method(predictor.config.name, fingerprint(predictor.variables), predictor.factor, apply, ndvi)
+    apply = functools.partial(_tiled, predictor, request, conserve)
+    return Method(predictor.config.name, fingerprint(predictor.variables), predictor.factor, apply, conserve, ndvi)
 
 
 def _refuse(ndvi: Path | None, name: str) -> None:
@@ -92,10 +97,12 @@ def _refuse(ndvi: Path | None, name: str) -> None:
         raise InputError(f"--ndvi: {name} takes no NDVI; leave it out")
 
 
-def _tiled(predictor: Any, request: Request, lst: Field, ndvi: Field | None, progress: Progress | None) -> Bands:
+def _tiled(
+    predictor: Any, request: Request, conserve: bool, lst: Field, ndvi: Field | None, progress: Progress | None
+) -> Bands:
     options: dict[str, Any] = {
         **dataclasses.asdict(request.tiling()),
-        "conserve_energy": request.conserve_energy,
+        "conserve_energy": conserve,
         "progress": progress,
     }
     if request.spread:

@@ -166,7 +166,7 @@ def _process(layer: LstLayer, directory: Path, method: Method, request: Request,
         fine = super_resolve(scene, method, request, progress)
     if request.quick_look:
         draw_quick_look(path.with_suffix(".png"), fine)
-    note = _note(fine, request)
+    note = _note(fine, method)
     tags = {"request": fingerprint, "command": command, **_tags(fine, method, request)}
     if request.crs is not None:
         fine = warp(fine, request.target_crs(), request.resolution)
@@ -174,11 +174,11 @@ def _process(layer: LstLayer, directory: Path, method: Method, request: Request,
     return Outcome(layer.path, layer.overpass, "written", f"{note}, {time.perf_counter() - start:.1f} s", path)
 
 
-def _note(fine: FineScene, request: Request) -> str:
+def _note(fine: FineScene, method: Method) -> str:
     share = np.isfinite(fine.source.lst).mean()
     if share == 0:
         return "no observation"
-    kept = "" if request.conserve_energy else " (not conserved)"
+    kept = "" if method.conserves else " (not conserved)"
     return f"{share:.1%} observed, energy residual {fine.residual_k:.1e} K{kept}"
 
 
@@ -195,7 +195,7 @@ def _tags(fine: FineScene, method: Method, request: Request) -> dict[str, str]:
         "quality": source.note,
         "method": method.name,
         "checkpoint": method.checkpoint,
-        "energy_conserved": "yes" if request.conserve_energy else "no",
+        "energy_conserved": "yes" if method.conserves else "no",
         "energy_residual_k": f"{fine.residual_k:.2e}",
         "software": f"lstsr-jax {lstsr_jax.__version__}",
     }

@@ -40,6 +40,16 @@ def test_date_keeps_whole_periods_together_and_uses_every_split():
     assert counts["train"] >= 15 and counts["validation"] >= 3 and counts["test"] >= 3
 
 
+def test_day_keeps_a_date_together_and_sets_it_between_dates_of_training():
+    year = [datetime.date(2019, 1, 1) + datetime.timedelta(days=i) for i in range(365)]
+    splits = [where("day", date=date) for date in year]
+    assert splits == [where("day", date=date, row=64, col=640, granule=str(date)) for date in year]
+    counts = Counter(splits)
+    assert counts["validation"] in (60, 61) and counts["test"] in (60, 61)
+    held_out = [i for i, split in enumerate(splits) if split == "test" and 0 < i < 364]
+    assert all(splits[i - 1] == splits[i + 1] == "train" for i in held_out)
+
+
 def test_place_never_shows_a_grid_cell_in_two_splits():
     cells = {}
     for row in range(0, 1200 - 64, 32):

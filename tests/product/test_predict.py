@@ -14,6 +14,7 @@ import rasterio
 from lstsr_jax import l4_pool
 from lstsr_jax.errors import InputError
 from lstsr_jax.geo import pixel_lonlat, read_lst, simulate_granule, write_granule
+from lstsr_jax.predictor import load_predictor, save_predictor
 from lstsr_jax.product import Request, choose_method, predict
 from lstsr_jax.product.region import corner
 
@@ -97,6 +98,20 @@ def test_finished_outputs_are_left_alone(granule, tmp_path):
     assert not run([granule], tmp_path, dataclasses.replace(other, overwrite=True)).failed
     with rasterio.open(first) as file:
         assert file.tags()["energy_conserved"] == "no"
+
+
+def test_a_network_that_denoises_is_not_corrected_unless_asked(granule, trained, tmp_path):
+    denoising = dataclasses.replace(load_predictor(trained), denoises=True)
+    save_predictor(tmp_path / "c", denoising)
+    request = dataclasses.replace(REQUEST, overpass="day")
+    for asked, expected in ((None, "no"), (True, "yes")):
+        corrected = dataclasses.replace(request, conserve_energy=asked)
+        report = run([granule], tmp_path / expected, corrected, method=None, checkpoint=str(tmp_path / "c"))
+        (outcome,) = report.outcomes
+        with rasterio.open(outcome.output) as file:
+            tags = file.tags()
+        assert tags["energy_conserved"] == expected
+        assert (float(tags["energy_residual_k"]) < 1e-3) == (expected == "yes")
 
 
 def test_a_bad_granule_does_not_stop_the_rest(granule, tmp_path):
