@@ -20,6 +20,7 @@ def main() -> None:
             classical=arguments.method_names,
             registration=arguments.registration,
             shift=Shift(*arguments.registration_shift),
+            ensemble=arguments.self_ensemble,
         )
         print(f"{table}\n\nreport: {arguments.report_dir}")
         return
@@ -34,6 +35,7 @@ def main() -> None:
         protocol=protocol(arguments.protocol),
         split=arguments.split,
         coarsen_by=arguments.coarsen,
+        ensemble=arguments.self_ensemble,
     )
     print(f"{table}\n\nreport: {arguments.report_dir}")
 

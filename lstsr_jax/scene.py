@@ -4,7 +4,6 @@ Fields are ``(H, W)`` in kelvin; NaN means no observation.
 """
 
 import functools
-import itertools
 
 import jax
 import jax.numpy as jnp
@@ -14,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from lstsr_jax.energy import conserve_energy as _conserve
 from lstsr_jax.errors import InputError
 from lstsr_jax.gaps import fill_gaps
+from lstsr_jax.orientations import mean_and_spread
 from lstsr_jax.tiling import Progress, Refine, Tiling, blend
 
 _STRIP = 64  # coarse rows corrected at a time
@@ -157,21 +157,6 @@ def finish(fine: NDArray[np.float32], lst: NDArray[np.float32], factor: int, con
             raise InputError("the network gives no finite temperatures; take another checkpoint")
 
 
-def _turn(x: jax.Array, quarter_turns: int, mirror: bool) -> jax.Array:
-    x = jnp.rot90(x, quarter_turns, (1, 2))
-    return x[:, :, ::-1] if mirror else x
-
-
-def _turn_back(x: jax.Array, quarter_turns: int, mirror: bool) -> jax.Array:
-    return jnp.rot90(x[:, :, ::-1] if mirror else x, -quarter_turns, (1, 2))
-
-
 def _mean_and_spread(predictor: Refine, conserve: bool, coarse: jax.Array, *ndvi: jax.Array) -> jax.Array:
-    """``(B, h, h, 1)`` -> ``(B, h*f, h*f, 2)``: mean and standard deviation over the dihedral group."""
-    members = []
-    for turn in itertools.product(range(4), (False, True)):
-        fine = _turn_back(predictor(*(_turn(x, *turn) for x in (coarse, *ndvi))), *turn)
-        members.append(_correct(fine, coarse) if conserve else fine)
-    every = jnp.stack(members)
-    mean = every[0] + (every - every[:1]).mean(0)  # departures, so that float32 keeps its digits
-    return jnp.concatenate([mean, (every - mean[None]).std(0)], axis=-1)
+    """``(B, h, h, 1)`` -> ``(B, h*f, h*f, 2)``."""
+    return jnp.concatenate(mean_and_spread(predictor, coarse, *ndvi, conserve=conserve), axis=-1)

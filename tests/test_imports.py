@@ -9,7 +9,8 @@ import lstsr_jax
 
 ROOT = Path(lstsr_jax.__file__).parents[1]
 FLOORS = [
-    {"errors", "_shapes", "pooling", "resize", "energy", "gaps", "metrics", "degradation", "tiling", "geo"},
+    {"errors", "_shapes", "pooling", "resize", "energy", "gaps", "metrics", "degradation", "orientations", "tiling"}
+    | {"geo"},
     {"config", "models", "sharpening", "storage", "weights", "predictor", "data", "scales", "augmentation"},
     {"training", "evaluation", "scene", "product"},
     {"cli"},

@@ -38,6 +38,8 @@ class EvalArguments:
     """strict: every method on the same pixels. paper: as the authors ran it."""
     methods: str = "bilinear,bicubic"
     """Classical methods, separated by commas: nearest, bilinear, bicubic, tsharp, atprk."""
+    self_ensemble: bool = False
+    """Add to each network a row for the mean of its answers to the eight flips and rotations."""
     report_dir: Path = Path("report")
     """Receives metrics.json, per_image.csv, table.md and figures."""
     data_dir: str | None = None

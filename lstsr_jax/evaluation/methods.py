@@ -8,6 +8,7 @@ import jax
 
 from lstsr_jax.errors import InputError
 from lstsr_jax.evaluation.protocols import Protocol
+from lstsr_jax.orientations import mean_and_spread
 from lstsr_jax.predictor import Predictor
 from lstsr_jax.resize import upsample
 from lstsr_jax.sharpening import atprk, tsharp
@@ -67,16 +68,41 @@ def network_method(name: str, predictor: Predictor, protocol: Protocol) -> Metho
     return Method(name, lambda coarse, ndvi: predictor(coarse), crop_as_learned=True)
 
 
+def self_ensemble(method: Method, predictor: Predictor) -> Method:
+    """The mean of a network's answers to the eight flips and rotations, as a row ``<name>-x8``."""
+
+    def apply(coarse: jax.Array, ndvi: Any) -> jax.Array:
+        guide = (ndvi,) if predictor.guided and ndvi is not None else ()
+        return mean_and_spread(lambda x, *g: method.apply(x, *(g or (None,))), coarse, *guide, conserve=False)[0]
+
+    return dataclasses.replace(method, name=f"{method.name}-x8", apply=apply)
+
+
+def network_rows(predictors: Mapping[str, Predictor], protocol: Protocol, ensemble: bool) -> list[Method]:
+    """The networks' rows, each followed by its self-ensemble if asked for."""
+    rows = []
+    for name, predictor in predictors.items():
+        rows.append(network_method(name, predictor, protocol))
+        if ensemble:
+            rows.append(self_ensemble(rows[-1], predictor))
+    return rows
+
+
 def build_methods(
-    classical: Sequence[str], predictors: Mapping[str, Predictor], protocol: Protocol, factor: int
+    classical: Sequence[str],
+    predictors: Mapping[str, Predictor],
+    protocol: Protocol,
+    factor: int,
+    *,
+    ensemble: bool = False,
 ) -> list[Method]:
-    """The rows of a table: classical methods first, then the networks.
+    """The rows of a table: classical methods first, then the networks, each with its self-ensemble if asked for.
 
     Raises:
         InputError: if a classical method is unknown.
     """
     rows = [classical_method(name, protocol, factor) for name in classical]
-    return rows + [network_method(name, predictor, protocol) for name, predictor in predictors.items()]
+    return rows + network_rows(predictors, protocol, ensemble)
 
 
 def name_predictors(predictors: Sequence[Predictor]) -> dict[str, Predictor]:

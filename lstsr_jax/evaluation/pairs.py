@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 from lstsr_jax import metrics
 from lstsr_jax.errors import InputError
-from lstsr_jax.evaluation.methods import CLASSICAL, Method, classical_method, network_method
+from lstsr_jax.evaluation.methods import CLASSICAL, Method, classical_method, network_rows
 from lstsr_jax.evaluation.protocols import Protocol
 from lstsr_jax.evaluation.texture import fine_power_ratio, gradient_rmse, radial_spectrum, spectrum_ratio, taper
 from lstsr_jax.gaps import fill_gaps
@@ -73,7 +73,9 @@ class Registered:
         }
 
 
-def pair_methods(classical: Sequence[str], predictors: Mapping[str, Predictor]) -> list[Method]:
+def pair_methods(
+    classical: Sequence[str], predictors: Mapping[str, Predictor], *, ensemble: bool = False
+) -> list[Method]:
     """The rows of the table: those of Table I, and ``tsharp-mean`` and ``atprk-mean``.
 
     Raises:
@@ -93,7 +95,7 @@ def pair_methods(classical: Sequence[str], predictors: Mapping[str, Predictor]) 
             rows.append(Method(name, functools.partial(sharpen, factor=FACTOR), needs_ndvi=True))
         else:
             rows.append(classical_method(name, PAIRS, FACTOR))
-    return rows + [network_method(name, predictor, PAIRS) for name, predictor in predictors.items()]
+    return rows + network_rows(predictors, PAIRS, ensemble)
 
 
 def pair_shifts(

@@ -57,6 +57,7 @@ def evaluate_pairs(
     classical: Sequence[str],
     registration: Registering = "constant",
     shift: Shift = PAIRS_SHIFT,
+    ensemble: bool = False,
 ) -> str:
     """Score networks and classical methods against ASTER and write the report.
 
@@ -67,6 +68,7 @@ def evaluate_pairs(
         classical: names of methods that need no checkpoint.
         registration: of the main table; the one without registration is always given as well.
         shift: the constant one, in fine pixels.
+        ensemble: add each network's self-ensemble.
 
     Returns:
         The tables, for the terminal.
@@ -75,7 +77,7 @@ def evaluate_pairs(
         InputError: if there is no usable pair, a file is unreadable, or a method unknown.
     """
     named = name_predictors(predictors)
-    methods = pair_methods(classical, named)
+    methods = pair_methods(classical, named, ensemble=ensemble)
     pairs, skipped = read_pairs(directory)
     reasons = [found.reason for found in skipped]
     needy = [method.name for method in methods if method.needs_ndvi]

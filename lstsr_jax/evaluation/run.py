@@ -31,6 +31,7 @@ def evaluate(
     protocol: Protocol,
     split: str = "test",
     coarsen_by: int = 1,
+    ensemble: bool = False,
 ) -> str:
     """Score networks and classical methods on a split and write the report.
 
@@ -42,6 +43,7 @@ def evaluate(
         protocol: what is scored.
         split: ``train``, ``validation``, ``test`` or ``all``.
         coarsen_by: pool the patches by this factor first: 2 scores 8 km to 2 km.
+        ensemble: add each network's self-ensemble.
 
     Returns:
         The table, for the terminal.
@@ -54,7 +56,7 @@ def evaluate(
         raise InputError(f"--checkpoint: the networks differ in factor ({sorted(factors)}); evaluate them apart")
     factor = factors.pop()
     named = name_predictors(predictors)
-    methods = build_methods(classical, named, protocol, factor)
+    methods = build_methods(classical, named, protocol, factor, ensemble=ensemble)
     source = dataset.source(split)
     _check_scale(source[0]["lst"].shape[0], coarsen_by, factor)
     make_directory("--report-dir", report_dir)  # before the work, not after it

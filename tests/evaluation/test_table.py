@@ -11,7 +11,9 @@ from data_builders import prepare
 from lstsr_jax.config import DataConfig
 from lstsr_jax.errors import InputError
 from lstsr_jax.evaluation import PROTOCOLS, check_unseen, evaluate, protocol
+from lstsr_jax.evaluation.methods import Method, network_method, self_ensemble
 from lstsr_jax.predictor import load_predictor
+from lstsr_jax.resize import upsample
 
 
 @pytest.fixture(scope="module")
@@ -27,12 +29,17 @@ def report(trained, dataset, tmp_path_factory):
     return directory, table
 
 
-def oracle(truth, interpolation, crop):
+def pooled(lst, factor):
+    side = lst.shape[0] // factor
+    return (lst.reshape(side, factor, side, factor) ** 4).mean((1, 3)) ** 0.25
+
+
+def oracle(truth, interpolation, crop, coarsen=1):
     """The scores of an interpolation computed with numpy, OpenCV and scikit-image alone."""
-    lst = truth[..., 0].astype(np.float64)
-    coarse = (lst.reshape(8, 4, 8, 4) ** 4).mean((1, 3)) ** 0.25
-    fine = cv2.resize(coarse, (32, 32), interpolation=interpolation)
-    a, b = (x[crop : 32 - crop, crop : 32 - crop] for x in (lst, fine))
+    lst = pooled(truth[..., 0].astype(np.float64), coarsen)
+    side = lst.shape[0]
+    fine = cv2.resize(pooled(lst, 4), (side, side), interpolation=interpolation)
+    a, b = (x[crop : side - crop, crop : side - crop] for x in (lst, fine))
     dynamic_range = a.max() - a.min()
     return {
         "psnr": peak_signal_noise_ratio(a, b, data_range=dynamic_range),
@@ -47,6 +54,31 @@ def test_strict_means_equal_independent_code(report, dataset, method, flag):
     found = json.loads((report[0] / "metrics.json").read_text())["methods"][method]
     for metric in ("psnr", "ssim", "rmse"):
         assert found[metric] == pytest.approx(np.mean([row[metric] for row in rows]), rel=2e-5), metric
+
+
+def test_a_coarser_scale_is_scored_on_pooled_patches(dataset, tmp_path):
+    evaluate([], dataset, tmp_path, classical=("bicubic",), protocol=PROTOCOLS["strict"], coarsen_by=2)
+    rows = [oracle(example["lst"], cv2.INTER_CUBIC, crop=4, coarsen=2) for example in dataset.source("test")]
+    found = json.loads((tmp_path / "metrics.json").read_text())
+    assert found["coarsened_by"] == 2
+    for metric in ("psnr", "ssim", "rmse"):
+        assert found["methods"]["bicubic"][metric] == pytest.approx(np.mean([row[metric] for row in rows]), rel=2e-5)
+    with pytest.raises(InputError, match=r"--coarsen 4: patches of 32 must"):
+        evaluate([], dataset, tmp_path, classical=("bicubic",), protocol=PROTOCOLS["strict"], coarsen_by=4)
+
+
+def test_the_self_ensemble_of_a_network_without_direction_is_the_network(trained):
+    predictor = load_predictor(trained)
+    coarse = np.random.default_rng(0).normal(290, 3, (2, 8, 8, 1)).astype(np.float32)
+    bicubic = Method("bicubic", lambda x, ndvi: upsample(x, 4))
+    row = self_ensemble(bicubic, predictor)
+    assert row.name == "bicubic-x8"
+    np.testing.assert_allclose(row.apply(coarse, None), upsample(coarse, 4), atol=1e-3)
+    network = network_method("mrunet", predictor, PROTOCOLS["strict"])
+    turned = np.rot90(coarse, 1, (1, 2))
+    before, after = (self_ensemble(network, predictor).apply(x, None) for x in (coarse, turned))
+    np.testing.assert_allclose(np.rot90(before, 1, (1, 2)), after, atol=1e-3)
+    assert np.abs(np.rot90(network.apply(coarse, None), 1, (1, 2)) - network.apply(turned, None)).max() > 1e-3
 
 
 def test_paper_protocol_scores_interpolation_on_the_whole_image(trained, dataset, tmp_path):
