@@ -2,7 +2,7 @@
 
 from data_builders import prepare
 from lstsr_jax.cli import door, eval_arguments
-from lstsr_jax.evaluation import check_unseen, evaluate, evaluate_pairs, protocol
+from lstsr_jax.evaluation import check_unseen, evaluate, evaluate_pairs, name_predictors, protocol, reliability
 from lstsr_jax.geo import Shift
 from lstsr_jax.predictor import load_predictor
 from lstsr_jax.storage import trained_on
@@ -37,6 +37,10 @@ def main() -> None:
         coarsen_by=arguments.coarsen,
         ensemble=arguments.self_ensemble,
     )
+    if arguments.reliability:
+        named = name_predictors(predictors)
+        scoring = protocol(arguments.protocol)
+        table += "\n\n" + reliability(named, dataset, arguments.report_dir, protocol=scoring, split=arguments.split)
     print(f"{table}\n\nreport: {arguments.report_dir}")
 
 

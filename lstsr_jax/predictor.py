@@ -11,6 +11,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import linen as nn
 from flax import struct
 
@@ -101,6 +102,23 @@ def coarse_to_fine(
     return conserve_energy(fine, coarse) if config.conserve_energy else fine
 
 
+@dataclasses.dataclass(frozen=True)
+class SpreadCalibration:
+    """What makes an error's standard deviation of the self-ensemble's spread; see ``eval.py --reliability``.
+
+    Attributes:
+        floor_k: where the eight orientations agree, K.
+        scale: per kelvin of spread.
+    """
+
+    floor_k: float
+    scale: float
+
+    def sigma(self, spread: np.ndarray) -> np.ndarray:
+        """``sqrt(floor^2 + (scale * spread)^2)`` in K, of the same shape."""
+        return np.sqrt(np.float32(self.floor_k) ** 2 + np.square(np.float32(self.scale) * spread))
+
+
 @struct.dataclass
 class Predictor:
     """A trained model as a pure function of the coarse field.
@@ -116,6 +134,8 @@ class Predictor:
     normalization: Normalization = struct.field(pytree_node=False)
     denoises: bool = struct.field(pytree_node=False, default=False)
     """Trained to see through the noise of its input, so that pooling its output does not give the input back."""
+    calibration: SpreadCalibration | None = struct.field(pytree_node=False, default=None)
+    """Of its self-ensemble's spread, if it was measured."""
 
     def __call__(self, coarse: jax.Array, ndvi: jax.Array | None = None) -> jax.Array:
         """Super-resolve a batch of coarse fields.
@@ -164,6 +184,7 @@ def save_predictor(directory: str | Path, predictor: Predictor) -> None:
         "model": dataclasses.asdict(predictor.config),
         "normalization": dataclasses.asdict(predictor.normalization),
         "denoises": predictor.denoises,
+        "calibration": dataclasses.asdict(predictor.calibration) if predictor.calibration else None,
     }
     write_checkpoint(Path(directory), predictor.variables, metadata)
 
@@ -192,7 +213,9 @@ def load_predictor(path: str | Path) -> Predictor:
     expected = weights.expected_fingerprint(directory)
     if expected is not None and fingerprint(variables) != expected:
         raise InputError(f"{directory}: the weights are not those that were shipped; install the package again")
-    return Predictor(variables, module, config, normalization, _denoises(metadata))
+    stored = metadata.get("calibration")
+    calibration = SpreadCalibration(**stored) if stored else None
+    return Predictor(variables, module, config, normalization, _denoises(metadata), calibration)
 
 
 def _denoises(metadata: dict[str, Any]) -> bool:

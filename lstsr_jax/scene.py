@@ -76,7 +76,8 @@ def super_resolve_spread(
     """Super-resolve a scene in the eight flips and rotations of its tiles: their mean and their spread.
 
     The spread tells where the network's answer depends on the orientation of the scene, which the ground does not. It
-    is no error bar.
+    is no error bar, unless the predictor has a ``calibration``, as shipped models do: then it is the error's standard
+    deviation as found on held-out dates at the scale of training.
 
     Args:
         predictor: as for :func:`super_resolve_scene`; it is called eight times per batch.
@@ -99,7 +100,8 @@ def super_resolve_spread(
     refine = functools.partial(_mean_and_spread, predictor, conserve)
     refine.factor = getattr(predictor, "factor", 4)  # type: ignore[attr-defined]
     mean, spread = _scene(refine, lst, ndvi, 2, conserve, Tiling(tile, overlap, batch), progress)
-    return mean, spread
+    calibration = getattr(predictor, "calibration", None)
+    return mean, spread if calibration is None else calibration.sigma(spread)
 
 
 def _conserves(predictor: Refine, asked: bool | None) -> bool:

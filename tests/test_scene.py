@@ -12,6 +12,7 @@ import scipy.ndimage
 from lstsr_jax import l4_pool, load_predictor, rmse, super_resolve_scene, super_resolve_spread, upsample
 from lstsr_jax.errors import InputError
 from lstsr_jax.geo import simulate_granule, to_kelvin
+from lstsr_jax.predictor import SpreadCalibration
 from lstsr_jax.tiling import DROP, Tiling, layout
 
 bicubic = jax.jit(functools.partial(upsample, factor=4))
@@ -191,6 +192,18 @@ def test_spread_is_over_the_eight_orientations(network):
     np.testing.assert_allclose(mean, np.mean(members, 0), atol=1e-3)
     np.testing.assert_allclose(spread, np.std(members, 0), atol=1e-3)
     assert spread.max() > (0.1 if network is restless else 0)
+
+
+def test_a_calibrated_spread_is_a_standard_deviation(network):
+    lst = field(32, 32)
+    _, spread = super_resolve_spread(network, lst, tile=32, overlap=8)
+
+    def calibrated(coarse):
+        return network(coarse)
+
+    calibrated.calibration = SpreadCalibration(0.3, 2.0)
+    _, sigma = super_resolve_spread(calibrated, lst, tile=32, overlap=8)
+    np.testing.assert_allclose(sigma, np.hypot(0.3, 2 * spread), atol=1e-5)
 
 
 def test_spread_conserves_energy_and_vanishes_for_what_has_no_direction():

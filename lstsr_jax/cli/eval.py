@@ -40,6 +40,8 @@ class EvalArguments:
     """Classical methods, separated by commas: nearest, bilinear, bicubic, tsharp, atprk."""
     self_ensemble: bool = False
     """Add to each network a row for the mean of its answers to the eight flips and rotations."""
+    reliability: bool = False
+    """Fit the spread of each network's self-ensemble on the validation split and check it on --split."""
     report_dir: Path = Path("report")
     """Receives metrics.json, per_image.csv, table.md and figures."""
     data_dir: str | None = None
@@ -70,6 +72,8 @@ def eval_arguments(argv: Sequence[str] | None = None) -> EvalArguments:
     arguments = tyro.cli(EvalArguments, args=argv, prog="eval.py")
     if not arguments.checkpoint and not arguments.method_names:
         raise InputError("--checkpoint: give at least one checkpoint or one of --methods")
+    if arguments.reliability and (arguments.pairs or arguments.split != "test" or not arguments.checkpoint):
+        raise InputError("--reliability: compares validation with test; give --checkpoint, no --pairs or --split")
     if arguments.coarsen < 1:
         raise InputError(f"--coarsen {arguments.coarsen}: must be positive")
     if arguments.pairs and (arguments.granules or arguments.ndvi):

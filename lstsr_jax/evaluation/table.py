@@ -55,7 +55,8 @@ class Scores:
         return rows
 
 
-def _crop(x: jax.Array, border: int) -> jax.Array:
+def crop(x: Any, border: int) -> Any:
+    """``(B, H, W, C)`` without ``border`` pixels on each side."""
     return x[:, border : x.shape[1] - border, border : x.shape[2] - border]
 
 
@@ -104,13 +105,13 @@ def score(
         count = len(examples)
         provenance += [{key: _plain(example[key]) for key in PROVENANCE} for example in examples]
         ranges.append(np.nanmax(truth[:count], (1, 2, 3)) - np.nanmin(truth[:count], (1, 2, 3)))
-        inside = _crop(mask, max(protocol.crop, protocol.crop_learned))
+        inside = crop(mask, max(protocol.crop, protocol.crop_learned))
         scorable.append(np.asarray(scorable_images(inside))[:count])
         known = np.zeros(count) if ndvi is None else np.isfinite(ndvi[:count]).mean((1, 2, 3))
         has_ndvi.append(known >= SMALLEST_NDVI_SHARE)
         for method in methods:
             border = protocol.crop_learned if method.crop_as_learned else protocol.crop
-            fields = [_crop(x, border) for x in (truth, mask, method.apply(coarse, ndvi))]
+            fields = [crop(x, border) for x in (truth, mask, method.apply(coarse, ndvi))]
             scores = jax.device_get(compare(*fields))
             parts[method.name].append({name: values[:count] for name, values in scores.items()})
     values = {

@@ -1,10 +1,12 @@
 """Add a trained model to the package: ``python -m lstsr_jax.weights WORKDIR --name NAME --alias ALIAS``."""
 
 import argparse
+import dataclasses
 import json
 import shutil
+from pathlib import Path
 
-from lstsr_jax.predictor import load_predictor, save_predictor
+from lstsr_jax.predictor import SpreadCalibration, load_predictor, save_predictor
 from lstsr_jax.storage import fingerprint
 from lstsr_jax.weights import FOLDER, INDEX, index
 
@@ -15,8 +17,12 @@ def main() -> None:
     parser.add_argument("workdir", help="training workdir or checkpoint directory")
     parser.add_argument("--name", required=True, help="name of the model, e.g. edsr-b8w64")
     parser.add_argument("--alias", required=True, help="short name, e.g. default")
+    parser.add_argument("--reliability", type=Path, help="report of eval.py --reliability, for the spread")
     arguments = parser.parse_args()
     predictor = load_predictor(arguments.workdir)
+    if arguments.reliability:
+        (found,) = json.loads((arguments.reliability / "reliability.json").read_text()).values()
+        predictor = dataclasses.replace(predictor, calibration=SpreadCalibration(found["floor_k"], found["scale"]))
     entries = {name: entry for name, entry in index().items() if entry["alias"] != arguments.alias}
     for replaced in {arguments.name, *(set(index()) - set(entries))}:
         shutil.rmtree(FOLDER / replaced, ignore_errors=True)

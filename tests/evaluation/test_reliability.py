@@ -1,0 +1,66 @@
+import json
+
+import numpy as np
+import pytest
+import scipy.stats
+
+from lstsr_jax.evaluation import PROTOCOLS, reliability
+from lstsr_jax.evaluation.reliability import LEVELS, coverage, errors_and_spread, fit
+from lstsr_jax.predictor import SpreadCalibration
+from lstsr_jax.resize import upsample
+
+
+def test_finds_floor_and_scale_again():
+    rng = np.random.default_rng(0)
+    spread = rng.gamma(2.0, 0.2, 200_000)
+    errors = rng.normal(0, np.sqrt(0.3**2 + (1.7 * spread) ** 2))
+    found = fit(errors, spread)
+    assert (found.floor_k, found.scale) == (pytest.approx(0.3, rel=0.03), pytest.approx(1.7, rel=0.03))
+    np.testing.assert_allclose(coverage(errors, found.sigma(spread)), LEVELS, atol=0.005)
+
+
+def test_heavy_tails_still_cover_the_stated_share():
+    rng = np.random.default_rng(1)
+    spread = rng.gamma(2.0, 0.2, 100_000)
+    errors = rng.laplace(0, 0.4 + spread)
+    sigma = fit(errors, spread).sigma(spread)
+    assert coverage(errors, sigma, [0.9]) == [pytest.approx(0.9, abs=0.001)]
+
+
+def test_coverage_is_that_of_the_normal_distribution():
+    errors = np.random.default_rng(2).normal(0, 2.0, 100_000)
+    expected = [2 * scipy.stats.norm.cdf(scipy.stats.norm.ppf((1 + level) / 2) / 2) - 1 for level in LEVELS]
+    np.testing.assert_allclose(coverage(errors, np.ones(errors.shape)), expected, atol=0.01)
+
+
+class Bicubic:
+    factor, guided = 4, False
+
+    def __call__(self, coarse):
+        return upsample(coarse, 4)
+
+
+class Restless:
+    """Bicubic, and more on the left than on the right, so that the eight orientations differ."""
+
+    factor, guided = 4, False
+
+    def __call__(self, coarse):
+        fine = upsample(coarse, 4)
+        return fine + np.linspace(0.5, 0, fine.shape[2], dtype=np.float32).reshape(1, 1, -1, 1)
+
+
+def test_errors_are_those_of_the_mean(dataset):
+    errors, spread = errors_and_spread(Restless(), dataset.source("test"), 4)
+    assert errors.size == len(dataset.source("test")) * 24 * 24
+    plain, none = errors_and_spread(Bicubic(), dataset.source("test"), 4)
+    np.testing.assert_allclose(errors, plain + 0.25, atol=1e-3)  # the mean over all orientations is a constant
+    assert spread.max() > 0.1 and none.max() < 1e-3
+
+
+def test_report(dataset, tmp_path):
+    table = reliability({"restless": Restless()}, dataset, tmp_path, protocol=PROTOCOLS["strict"], split="test")
+    found = json.loads((tmp_path / "reliability.json").read_text())["restless"]
+    assert 0.8 < found["calibrated"]["0.9"] < 0.97 and found["as it is"]["0.9"] != found["calibrated"]["0.9"]
+    assert "restless, calibrated" in table and (tmp_path / "reliability.png").is_file()
+    assert SpreadCalibration(found["floor_k"], found["scale"]).sigma(np.zeros(1))[0] == pytest.approx(found["floor_k"])
