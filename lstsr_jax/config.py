@@ -87,6 +87,8 @@ class TrainConfig:
     """What the step schedule multiplies the learning rate by."""
     warmup_epochs: float = 1.0
     """Length of the cosine schedule's warm-up."""
+    use_validation: bool = False
+    """Train on the validation split too, once all is decided: its scores then say nothing; take the last checkpoint."""
     augment: Literal["none", "flip", "dihedral"] = "flip"
     """flip: left-right flips (the paper's code); dihedral: the 8 flips and rotations."""
     input_noise_k: float = 0.0

@@ -48,12 +48,12 @@ class PreparedDataset:
         return list(self._builder.info.splits)
 
     def source(self, split: str) -> Sequence[Example]:
-        """Random access to the examples of ``split`` (or ``"all"``), decoded to numpy.
+        """Random access to the examples of ``split`` (``"all"``, ``"train+validation"``), decoded to numpy.
 
         Raises:
             InputError: if the split is empty or unknown.
         """
-        if split != "all" and split not in self.splits:
+        if split != "all" and not set(split.split("+")) <= set(self.splits):
             raise InputError(
                 f"split {split!r} of {self.metadata.get('source', self.directory)} is empty: "
                 f"it holds {', '.join(self.splits)} (split by {self.metadata.get('split_by')}); "

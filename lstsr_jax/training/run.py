@@ -49,7 +49,8 @@ class Run:
     def __init__(self, config: Config, dataset: PreparedDataset, workdir: Path, placement: Placement) -> None:
         """Build the steps, and the state that a new run starts from."""
         self.config, self.workdir, self.placement = config, workdir, placement
-        self._source, self._validation = dataset.source("train"), dataset.source("validation")
+        used = ("train", "validation") if config.train.use_validation else ("train",)
+        self._source, self._validation = dataset.source("+".join(used)), dataset.source("validation")
         self.batches = TrainingBatches(
             self._source,
             config,
@@ -57,7 +58,7 @@ class Run:
             process=placement.process,
             processes=placement.processes,
         )
-        normalization = normalization_for(config.model, dataset.metadata["max_k"]["train"])
+        normalization = normalization_for(config.model, max(dataset.metadata["max_k"][split] for split in used))
         module = create_model(config.model, axis_name=AXIS)
         self._rate = schedule.learning_rate(config.train, self.batches.steps_per_epoch)
         optimizer = optax.adam(self._rate)
