@@ -25,8 +25,10 @@ def main() -> None:
         print(f"{table}\n\nreport: {arguments.report_dir}")
         return
     data = arguments.data_config(trained_on(arguments.checkpoint))
-    check_unseen(arguments.checkpoint, data, arguments.split)
+    check_unseen(arguments.checkpoint, data, "validation" if arguments.reliability else arguments.split)
     dataset = prepare(data)
+    if arguments.reliability:
+        dataset.source("validation")  # an empty split is an error now, not after the evaluation
     table = evaluate(
         predictors,
         dataset,
@@ -39,8 +41,10 @@ def main() -> None:
     )
     if arguments.reliability:
         named = name_predictors(predictors)
-        scoring = protocol(arguments.protocol)
-        table += "\n\n" + reliability(named, dataset, arguments.report_dir, protocol=scoring, split=arguments.split)
+        strict = protocol("strict")
+        table += "\n\n" + reliability(
+            named, dataset, arguments.report_dir, protocol=strict, coarsen_by=arguments.coarsen
+        )
     print(f"{table}\n\nreport: {arguments.report_dir}")
 
 

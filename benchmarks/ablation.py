@@ -30,7 +30,9 @@ def command(row: str, split: str, granules: str, workdir: Path, data_dir: str | 
     """The command line of one run."""
     flags = shlex.split(f"{BASE} {ROWS[row]}")
     place = ["--data.data-dir", data_dir] if data_dir else []
-    return ["train.py", *flags, "--granules", granules, "--data.split-by", split, *place, "--workdir", str(workdir)]
+    begun = ["--resume"] if (workdir / "config.json").is_file() else []
+    where = ["--granules", granules, "--data.split-by", split, *place, "--workdir", str(workdir), *begun]
+    return ["train.py", *flags, *where]
 
 
 def scores(workdir: Path) -> tuple[float, float] | None:
@@ -51,6 +53,9 @@ def main() -> None:
     parser.add_argument("--data-dir")
     parser.add_argument("--list", action="store_true", help="print the commands only")
     args = parser.parse_args()
+    unknown = set(args.rows.split(",")) - set(ROWS)
+    if unknown:
+        parser.error(f"--rows {', '.join(sorted(unknown))}: unknown; choose among {', '.join(ROWS)}")
     print("| change | unseen periods | unseen places |\n| --- | --- | --- |")
     for row in args.rows.split(","):
         cells = []
@@ -62,7 +67,10 @@ def main() -> None:
                 continue
             if scores(workdir) is None:
                 subprocess.run([sys.executable, *line], check=True, stdout=subprocess.DEVNULL)
-            ours, bicubic = scores(workdir) or (float("nan"), 1.0)
+            found = scores(workdir)
+            if found is None:
+                raise SystemExit(f"{workdir}: stopped before its end; run this again")
+            ours, bicubic = found
             cells.append(f"{ours / bicubic:.3f} ({ours:.3f} K)")
         if cells:
             print(f"| {row} | " + " | ".join(cells) + " |", flush=True)

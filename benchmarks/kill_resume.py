@@ -77,7 +77,7 @@ def kill_once(root: Path, workdir: Path, epochs: int, longest: float, chance: ra
         read_metadata(directory)
         load_predictor(directory)
     folder = workdir / CHECKPOINTS
-    unfinished = folder.is_dir() and any("tmp" in path.name or path.name == "deleted" for path in folder.iterdir())
+    unfinished = folder.is_dir() and any("tmp" in path.name for path in folder.iterdir())
     return "checkpoint" if unfinished else ""
 
 

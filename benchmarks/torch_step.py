@@ -1,6 +1,6 @@
 """The Multi-residual U-Net and its training step in plain PyTorch, to measure ours beside: run by ``train_step``.
 
-``python benchmarks/torch_step.py --width 64 --batch 8 --rounds 3`` prints one JSON line; it needs PyTorch only. What a
+``python benchmarks/torch_step.py --width 64 --batch 8 --steps 3`` prints one JSON line; it needs PyTorch only. What a
 PyTorch user would write: eager or ``torch.compile``, channels last, bf16 autocast on a GPU.
 """
 

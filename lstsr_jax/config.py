@@ -88,7 +88,7 @@ class TrainConfig:
     warmup_epochs: float = 1.0
     """Length of the cosine schedule's warm-up."""
     use_validation: bool = False
-    """Train on the validation split too, once all is decided: its scores then say nothing; take the last checkpoint."""
+    """Train on the validation split too, once all is decided: it scores nothing then; the last checkpoint counts."""
     augment: Literal["none", "flip", "dihedral"] = "flip"
     """flip: left-right flips (the paper's code); dihedral: the 8 flips and rotations."""
     input_noise_k: float = 0.0

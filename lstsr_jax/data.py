@@ -110,11 +110,11 @@ class TrainingBatches:
         guided = config.model.guide == "ndvi"
         if guided and "ndvi" not in source[0]:
             raise InputError("--model.guide ndvi: the dataset holds no NDVI; add --ndvi DIR")
-        self._names = FIELDS if guided else ("lst",)
+        names = FIELDS if guided else ("lst",)
         self.steps_per_epoch = len(source) // size
         self._source, self._train, self._size, self._devices = source, config.train, size, devices
         # Shuffled and augmented as a whole and only then shared out: both depend on the place in the whole epoch.
-        examples = self._shuffled(source, lambda example: {name: example[name] for name in self._names})
+        examples = self._shuffled(source, lambda example: {name: example[name] for name in names})
         examples = examples.random_map(Augment(config))[: self.steps_per_epoch * size][process::processes]
         self._epoch = examples.batch(size // processes, drop_remainder=True)
 

@@ -200,6 +200,7 @@ def load_predictor(path: str | Path) -> Predictor:
     try:
         config = ModelConfig(**metadata["model"])
         normalization = Normalization(**metadata["normalization"])
+        calibration = SpreadCalibration(**metadata["calibration"]) if metadata.get("calibration") else None
         module = create_model(config)
     except (TypeError, ValueError) as error:
         line = str(error).splitlines()[0]
@@ -213,12 +214,6 @@ def load_predictor(path: str | Path) -> Predictor:
     expected = weights.expected_fingerprint(directory)
     if expected is not None and fingerprint(variables) != expected:
         raise InputError(f"{directory}: the weights are not those that were shipped; install the package again")
-    stored = metadata.get("calibration")
-    calibration = SpreadCalibration(**stored) if stored else None
-    return Predictor(variables, module, config, normalization, _denoises(metadata), calibration)
-
-
-def _denoises(metadata: dict[str, Any]) -> bool:
-    """As recorded, or as follows from how the model was trained."""
     noisy = metadata.get("train", {}).get("input_noise_k", 0) > 0
-    return metadata.get("denoises", noisy and not metadata["model"]["conserve_energy"])
+    denoises = bool(metadata.get("denoises", noisy and not config.conserve_energy))
+    return Predictor(variables, module, config, normalization, denoises, calibration)

@@ -148,5 +148,11 @@ def recorded_data(checkpoint: str) -> DataConfig | None:
         raise InputError(f"{directory}: written by another version of lstsr_jax: {_first_line(error)}") from error
 
 
+def trained_on_validation(checkpoint: str) -> bool:
+    """Whether a checkpoint says that it was trained on the validation split too."""
+    metadata = read_metadata(find_checkpoint(Path(checkpoint)))
+    return bool(metadata.get("train", {}).get("use_validation", False))
+
+
 def _first_line(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0][:200]

@@ -75,3 +75,19 @@ def test_eval_flags():
     assert arguments.checkpoint == ("A", "B") and arguments.method_names == ("bicubic", "bilinear")
     with pytest.raises(InputError, match="at least one checkpoint"):
         eval_arguments(["--methods", ""])
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        ("--methods bicubic --self-ensemble", "--self-ensemble: is a network's; give --checkpoint"),
+        ("--methods bicubic --reliability", "--reliability: is a network's; give --checkpoint"),
+        ("--checkpoint A --reliability --protocol paper", "leave --pairs, --split and --protocol out"),
+        ("--checkpoint A --reliability --pairs D", "leave --pairs, --split and --protocol out"),
+        ("--checkpoint A --coarsen 0", "--coarsen 0: must be positive"),
+        ("--checkpoint A --pairs D --coarsen 2", "--coarsen out"),
+    ],
+)
+def test_eval_flags_that_do_not_go_together(flags, message):
+    with pytest.raises(InputError, match=message):
+        eval_arguments(flags.split())

@@ -41,7 +41,7 @@ class EvalArguments:
     self_ensemble: bool = False
     """Add to each network a row for the mean of its answers to the eight flips and rotations."""
     reliability: bool = False
-    """Fit the spread of each network's self-ensemble on the validation split and check it on --split."""
+    """Fit the spread of each network's self-ensemble on the validation split and check it on the test split."""
     report_dir: Path = Path("report")
     """Receives metrics.json, per_image.csv, table.md and figures."""
     data_dir: str | None = None
@@ -72,8 +72,11 @@ def eval_arguments(argv: Sequence[str] | None = None) -> EvalArguments:
     arguments = tyro.cli(EvalArguments, args=argv, prog="eval.py")
     if not arguments.checkpoint and not arguments.method_names:
         raise InputError("--checkpoint: give at least one checkpoint or one of --methods")
-    if arguments.reliability and (arguments.pairs or arguments.split != "test" or not arguments.checkpoint):
-        raise InputError("--reliability: compares validation with test; give --checkpoint, no --pairs or --split")
+    if not arguments.checkpoint and (arguments.reliability or arguments.self_ensemble):
+        flag = "--reliability" if arguments.reliability else "--self-ensemble"
+        raise InputError(f"{flag}: is a network's; give --checkpoint")
+    if arguments.reliability and (arguments.pairs or (arguments.split, arguments.protocol) != ("test", "strict")):
+        raise InputError("--reliability: compares validation with test; leave --pairs, --split and --protocol out")
     if arguments.coarsen < 1:
         raise InputError(f"--coarsen {arguments.coarsen}: must be positive")
     if arguments.pairs and (arguments.granules or arguments.ndvi):

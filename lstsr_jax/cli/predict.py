@@ -27,6 +27,10 @@ class PredictArguments:
     """MOD13Q1 or MOD13A2 NDVI, or a directory of it, for atprk and guided networks."""
     output_dir: Path = Path("predictions")
     """Receives <granule>_LST_Day_250m.tif, <granule>_QC_Day_250m.tif and <granule>_LST_Day_250m.png."""
+    conserve_energy: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Correct the map so that pooling it (norm-L4) gives back the source: what is done unless the network denoises."""
+    no_conserve_energy: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Leave the map as the method makes it."""
     request: Annotated[Request, tyro.conf.arg(name="")] = dataclasses.field(default_factory=Request)
 
     @property
@@ -45,4 +49,9 @@ def predict_arguments(argv: Sequence[str] | None = None) -> PredictArguments:
     if not arguments.files:
         raise InputError("FILE: give at least one granule or directory of them")
     arguments.request.check()
+    if arguments.conserve_energy and arguments.no_conserve_energy:
+        raise InputError("--conserve-energy: give it or --no-conserve-energy, not both")
+    if arguments.conserve_energy or arguments.no_conserve_energy:
+        request = dataclasses.replace(arguments.request, conserve_energy=arguments.conserve_energy)
+        arguments = dataclasses.replace(arguments, request=request)
     return arguments

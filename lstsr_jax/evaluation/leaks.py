@@ -5,7 +5,7 @@ from pathlib import Path
 
 from lstsr_jax.config import DataConfig
 from lstsr_jax.errors import InputError
-from lstsr_jax.storage import recorded_data
+from lstsr_jax.storage import recorded_data, trained_on_validation
 
 _DEPENDS_ON = {
     "date": ("split_by",),
@@ -26,7 +26,7 @@ def check_unseen(checkpoints: Sequence[str], data: DataConfig, split: str) -> No
         split: of them; ``train`` and ``all`` claim nothing and pass.
 
     Raises:
-        InputError: if a checkpoint was trained on the same granules split by another rule.
+        InputError: if a checkpoint was trained on the same granules split by another rule, or on the split itself.
     """
     if split in ("train", "all"):
         return
@@ -34,6 +34,8 @@ def check_unseen(checkpoints: Sequence[str], data: DataConfig, split: str) -> No
         trained = recorded_data(path)
         if trained is None or _resolved(trained.granules) != _resolved(data.granules):
             continue
+        if split == "validation" and trained_on_validation(path):
+            raise InputError(f"--checkpoint {path}: was trained with --train.use-validation; evaluate the test split")
         for name in {*_DEPENDS_ON[trained.split_by], *_DEPENDS_ON[data.split_by]}:
             if getattr(trained, name) != getattr(data, name):
                 raise InputError(

@@ -4,11 +4,13 @@ The error's standard deviation is modelled as ``sqrt(floor^2 + (scale * spread)^
 orientations agree still has an error.
 """
 
+import dataclasses
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 import scipy.optimize
 import scipy.stats
@@ -21,22 +23,27 @@ from lstsr_jax.evaluation.protocols import Protocol
 from lstsr_jax.evaluation.table import BATCH, crop
 from lstsr_jax.orientations import mean_and_spread
 from lstsr_jax.predictor import Predictor, SpreadCalibration
+from lstsr_jax.scales import coarsen
+from lstsr_jax.storage import fingerprint
 
 LEVELS = (0.5, 0.68, 0.8, 0.9, 0.95, 0.99)
 STATED = 0.9
 """The interval whose coverage is made exact on the split that is fitted."""
 
 
-def errors_and_spread(predictor: Predictor, source: Sequence[Any], border: int) -> tuple[np.ndarray, np.ndarray]:
+def errors_and_spread(
+    predictor: Predictor, source: Sequence[Any], border: int, coarsen_by: int = 1
+) -> tuple[np.ndarray, np.ndarray]:
     """Error of the self-ensemble's mean and its spread, in K, at every scored pixel of a split."""
     errors, spreads = [], []
     total = -(-len(source) // BATCH)
     for batch, _ in tqdm(evaluation_batches(source, BATCH), total=total, desc="spread", unit="batch", disable=None):
-        coarse, mask = degrade(batch["lst"], predictor.factor)
-        guide = (batch["ndvi"],) if predictor.guided and "ndvi" in batch else ()
-        mean, spread = mean_and_spread(predictor, coarse, *guide, conserve=False)
-        scored = np.asarray(crop(mask, border)) & np.isfinite(crop(batch["lst"], border))
-        errors.append(np.asarray(crop(mean - batch["lst"], border))[scored])
+        fine = coarsen(batch, coarsen_by)
+        coarse, mask = degrade(fine["lst"], predictor.factor)
+        guide = (fine["ndvi"],) if predictor.guided and "ndvi" in fine else ()
+        mean, spread = mean_and_spread(predictor, coarse, *guide, conserve=not predictor.denoises)
+        scored = np.asarray(crop(mask & jnp.isfinite(fine["lst"]), border))
+        errors.append(np.asarray(crop(mean - fine["lst"], border))[scored])
         spreads.append(np.asarray(crop(spread, border))[scored])
     return np.concatenate(errors), np.concatenate(spreads)
 
@@ -69,9 +76,11 @@ def reliability(
     report_dir: Path,
     *,
     protocol: Protocol,
-    split: str,
+    coarsen_by: int = 1,
 ) -> str:
-    """Fit the spread of each network on the validation split, check it on ``split``, and write ``reliability.json``.
+    """Fit the spread of each network on validation, check it on test, and write ``reliability.json``.
+
+    A network that brings a calibration, as shipped ones do, is not fitted again.
 
     Returns:
         A table: share of errors inside the interval of each level, as the spread is and calibrated.
@@ -88,16 +97,22 @@ def reliability(
     axes.plot([0, 1], [0, 1], color="0.6", linewidth=1)
     fine_levels = np.linspace(0.02, 0.99, 50)
     for name, predictor in predictors.items():
-        calibration = fit(*errors_and_spread(predictor, dataset.source("validation"), border))
-        errors, spread = errors_and_spread(predictor, dataset.source(split), border)
+        calibration = predictor.calibration
+        if calibration is None:
+            calibration = fit(*errors_and_spread(predictor, dataset.source("validation"), border, coarsen_by))
+        errors, spread = errors_and_spread(predictor, dataset.source("test"), border, coarsen_by)
         sigmas = {f"{name}, as it is": spread, f"{name}, calibrated": calibration.sigma(spread)}
-        found[name] = {"floor_k": calibration.floor_k, "scale": calibration.scale, "split": split}
+        found[name] = {
+            "checkpoint": fingerprint(predictor.variables),
+            "coarsened_by": coarsen_by,
+            **dataclasses.asdict(calibration),
+        }
         for label, sigma in sigmas.items():
             shares = coverage(errors, sigma)
             found[name][label.rsplit(", ", 1)[1]] = dict(zip(map(str, LEVELS), shares, strict=True))
             lines.append(f"| {label} | " + " | ".join(f"{share:.1%}" for share in shares) + " |")
             axes.plot(fine_levels, coverage(errors, sigma, fine_levels.tolist()), label=label)
-    axes.set(xlabel="stated share of errors", ylabel=f"share found ({split} split)", aspect="equal")
+    axes.set(xlabel="stated share of errors", ylabel="share found (test split)", aspect="equal")
     axes.legend(frameon=False, fontsize="small")
     figure.savefig(report_dir / "reliability.png", dpi=130)
     (report_dir / "reliability.json").write_text(json.dumps(found, indent=1) + "\n")

@@ -48,8 +48,10 @@ def write_report(
     if not common.all():
         summary["common"] = {"n_images": int(common.sum()), "methods": scores.means(common)}
     _replace(directory / "metrics.json", json.dumps(summary, indent=1, allow_nan=False) + "\n")
+    by = description.get("coarsened_by", 1)
+    pooled = f" pooled {by} x {by}" if by > 1 else ""
     heading = (
-        f"{len(scores.provenance)} images, split `{description['split']}`, protocol `{protocol.name}`: "
+        f"{len(scores.provenance)} images{pooled}, split `{description['split']}`, protocol `{protocol.name}`: "
         f"{protocol.description}.\n"
     )
     text = heading + "\n" + markdown_table(scores.means()) + "\n"

@@ -37,6 +37,7 @@ class Method:
             in K, each ``(H*f, W*f)``: LST and, if asked for, spread.
         conserves: whether the result is corrected so that pooling it gives back the source.
         ndvi: NDVI file or directory, if it takes any.
+        detail: what else decides the result.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Method:
     apply: Callable[[Field, Field | None, Progress | None], Bands]
     conserves: bool
     ndvi: Path | None = None
+    detail: str = ""
 
 
 def choose_method(checkpoint: str | None, method: str | None, ndvi: Path | None, request: Request) -> Method:
@@ -89,7 +91,9 @@ def choose_method(checkpoint: str | None, method: str | None, ndvi: Path | None,
             "--ndvi: this network is guided by NDVI; give a MOD13Q1 or MOD13A2 file or a directory of them"
         )
     apply = functools.partial(_tiled, predictor, request, conserve)
-    return Method(predictor.config.name, fingerprint(predictor.variables), predictor.factor, apply, conserve, ndvi)
+    detail = f"{predictor.denoises} {predictor.calibration}"
+    weights = fingerprint(predictor.variables)
+    return Method(predictor.config.name, weights, predictor.factor, apply, conserve, ndvi, detail)
 
 
 def _refuse(ndvi: Path | None, name: str) -> None:

@@ -34,8 +34,8 @@ class Request:
     """Pixel size in the units of --crs; default about that of the fine grid."""
     spread: bool = False
     """Average the network over the 8 flips and rotations; their standard deviation is a second band."""
-    conserve_energy: bool | None = None
-    """Correct the map so that pooling it (norm-L4) gives back the source; default: unless the network denoises."""
+    conserve_energy: Annotated[bool | None, tyro.conf.Suppress] = None
+    """Correct the map so that pooling it (norm-L4) gives back the source; None: unless the network denoises."""
     max_lst_error_k: Literal[1, 2, 3] | None = 3
     """Leave out pixels whose QC layer states a larger error; None keeps all that were produced."""
     quick_look: bool = True

@@ -74,6 +74,7 @@ class Checkpoints:
                 f"the parameters after step {step} are not finite and not saved; lower --train.learning-rate; "
                 f"the last good checkpoint is {self.latest()}"
             )
+        self._manager.wait_until_finished()  # as saving does anyway; it may be deleting still
         self._empty_deleted()
         self._require_space(sum(leaf.nbytes for leaf in jax.tree.leaves(state)))
         state = self._placement.to_global(state)
@@ -93,11 +94,8 @@ class Checkpoints:
 
     def _require_space(self, size: int) -> None:
         """Better to find the disk full before a half is written."""
-        if self._placement.is_main and shutil.disk_usage(self._workdir).free < size:
-            self._manager.wait_until_finished()  # an older one may be deleted then
-            self._empty_deleted()
-            if shutil.disk_usage(self._workdir).free < size:
-                raise OSError(errno.ENOSPC, f"No space left on device for a checkpoint of {size} bytes")
+        if shutil.disk_usage(self._workdir).free < size:
+            raise OSError(errno.ENOSPC, f"No space left on device for a checkpoint of {size} bytes")
 
     def _empty_deleted(self) -> None:
         if self._placement.is_main:

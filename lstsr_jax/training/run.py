@@ -1,6 +1,7 @@
 """One training run: its data, its compiled steps and its state, epoch by epoch."""
 
 import csv
+import functools
 import io
 import sys
 import time
@@ -15,11 +16,11 @@ from flax import linen as nn
 from tqdm import tqdm
 
 from lstsr_jax import config as configs
-from lstsr_jax.config import Config
+from lstsr_jax.config import Config, ModelConfig, TrainConfig
 from lstsr_jax.data import Example, PreparedDataset, TrainingBatches, evaluation_batches, share_out
 from lstsr_jax.errors import InputError
 from lstsr_jax.models import create_model
-from lstsr_jax.predictor import input_channels, normalization_for
+from lstsr_jax.predictor import Normalization, input_channels, normalization_for
 from lstsr_jax.training import schedule
 from lstsr_jax.training.checkpoints import Checkpoints
 from lstsr_jax.training.placement import Placement
@@ -30,6 +31,7 @@ from lstsr_jax.training.step import (
     AXIS,
     EvalStep,
     Task,
+    TrainStep,
     make_eval_step,
     make_train_step,
     parallel_eval_step,
@@ -59,17 +61,14 @@ class Run:
             processes=placement.processes,
         )
         normalization = normalization_for(config.model, max(dataset.metadata["max_k"][split] for split in used))
-        module = create_model(config.model, axis_name=AXIS)
         self._rate = schedule.learning_rate(config.train, self.batches.steps_per_epoch)
-        optimizer = optax.adam(self._rate)
+        compiled = _compiled(
+            config.model, config.train, normalization, self.batches.steps_per_epoch, placement.devices
+        )
+        module, optimizer, self._train_step, self._eval_step = compiled
         side = config.data.patch_size
         state = create_state(module, optimizer, config.train.seed, (side, side, input_channels(config.model)))
         self.state = placement.replicate(state)
-        task = Task(_as_trained(module, config), config.model, normalization, config.train.coarsen)
-        step = make_train_step(task, optimizer, accumulate=config.train.accumulate)
-        self._train_step = parallel_train_step(step, devices=placement.devices)
-        evaluated = Task(module, config.model, normalization, config.train.coarsen)
-        self._eval_step = parallel_eval_step(make_eval_step(evaluated), devices=placement.devices)
         self._stopping = False
         self.description = {
             **configs.to_json(config),
@@ -120,7 +119,8 @@ class Run:
             f"{scores['rmse']:.4f} K ({self.config.model.upsampling} {scores['ilr_rmse']:.4f} K), "
             f"{row['patches_per_second']:.0f} patches/s"
         )
-        self._validation_rmse = scores["rmse"]
+        # Patches that were trained on rank nothing: then the last checkpoint counts.
+        self._validation_rmse = None if self.config.train.use_validation else scores["rmse"]
         return row
 
     def _step(self, batch: dict[str, Any], watch: Watch) -> None:
@@ -193,12 +193,34 @@ def _provenance(example: Example) -> tuple[str, int, int]:
     return granule.decode() if isinstance(granule, bytes) else str(granule), int(example["row"]), int(example["col"])
 
 
-def _as_trained(module: nn.Module, config: Config) -> nn.Module:
+@functools.lru_cache(maxsize=8)
+def _compiled(
+    model: ModelConfig,
+    train: TrainConfig,
+    normalization: Normalization,
+    steps_per_epoch: int,
+    devices: tuple[jax.Device, ...],
+) -> tuple[nn.Module, optax.GradientTransformation, TrainStep, EvalStep]:
+    """Network, optimiser and steps: kept, so that going on in the same process compiles nothing again."""
+    module = create_model(model, axis_name=AXIS)
+    optimizer = optax.adam(schedule.learning_rate(train, steps_per_epoch))
+    task = Task(_as_trained(module, model, train), model, normalization, train.coarsen)
+    step = make_train_step(task, optimizer, accumulate=train.accumulate)
+    evaluated = make_eval_step(Task(module, model, normalization, train.coarsen))
+    return (
+        module,
+        optimizer,
+        parallel_train_step(step, devices=devices),
+        parallel_eval_step(evaluated, devices=devices),
+    )
+
+
+def _as_trained(module: nn.Module, model: ModelConfig, train: TrainConfig) -> nn.Module:
     """The network with the precision and the memory budget of the training."""
-    if config.model.name != "mrunet":
+    if model.name != "mrunet":
         return module
-    dtype = None if config.train.dtype == "float32" else jnp.dtype(config.train.dtype)
-    return module.clone(dtype=dtype, remat=config.train.remat)
+    dtype = None if train.dtype == "float32" else jnp.dtype(train.dtype)
+    return module.clone(dtype=dtype, remat=train.remat)
 
 
 def _validate(

@@ -74,7 +74,8 @@ def make_train_step(
         images = coarsen({name: batch[name] for name in ("lst", "ndvi", "seen") if name in batch}, task.coarsen)
         coarse, mask = degrade(images["lst"], task.model.factor)
         if "seen" in images:
-            coarse, _ = degrade(images.pop("seen"), task.model.factor)
+            coarse, seen = degrade(images.pop("seen"), task.model.factor)
+            mask &= seen
         if "noise" in batch:
             coarse = coarse + batch["noise"]
         whole = {**images, "coarse": coarse, "mask": mask}

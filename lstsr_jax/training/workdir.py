@@ -12,34 +12,49 @@ from typing import Any
 from lstsr_jax import config as configs
 from lstsr_jax.config import Config
 from lstsr_jax.errors import InputError
+from lstsr_jax.storage import read_metadata
 from lstsr_jax.training.checkpoints import latest
 
 _CONFIG = "config.json"
 _MAY_CHANGE = ("epochs", "data_dir", "checkpoint_every", "checkpoint_minutes", "remat")
 
 
-def check(workdir: Path, config: Config, last: Path | None, resume: bool) -> None:
-    """Refuse to mix two runs in one workdir; ``last`` is its last checkpoint.
+def check(workdir: Path, config: Config, patches: dict[str, Any], last: Path | None, resume: bool) -> None:
+    """Refuse to mix two runs in one workdir.
+
+    Args:
+        workdir: of the run.
+        config: of the run that is asked for.
+        patches: its dataset's metadata.
+        last: last checkpoint of the workdir.
+        resume: whether to go on.
 
     Raises:
         InputError: if there is a run and ``resume`` is not set, or none and it is, or another one.
     """
-    if resume and not (workdir / _CONFIG).is_file():
+    if resume and last is None and not (workdir / _CONFIG).is_file():
         raise InputError(f"--resume: {workdir} holds no run; leave --resume out to start")
     if last is None:
         return  # nothing to lose: a run killed before its first checkpoint starts again
     if not resume:
         raise InputError(f"--workdir {workdir}: holds a run already; add --resume, or choose another")
-    stored = json.loads((workdir / _CONFIG).read_text())
+    stored = read_metadata(last)
     wanted, default = (json.loads(json.dumps(configs.to_json(c))) for c in (config, Config()))
     for part in ("model", "train", "data"):
         for name, value in wanted[part].items():
-            theirs = stored[part].get(name, default[part][name])
+            theirs = stored.get(part, {}).get(name, default[part][name])
             if theirs != value and name not in _MAY_CHANGE:
                 raise InputError(
                     f"--resume: {part}.{name} is {value!r} but the run in {workdir} has {theirs!r}; "
                     "give the run's own values"
                 )
+    build = stored.get("dataset", {}).get("build", {})
+    for name in ("patches", "max_k"):
+        if build and build.get(name) != patches.get(name):
+            raise InputError(
+                f"--resume: the granules are not those of the run in {workdir}: {name} {patches.get(name)}, then "
+                f"{build.get(name)}; give its own granules, or start anew in another workdir"
+            )
 
 
 def write_config(workdir: Path, description: dict[str, Any]) -> None:

@@ -34,7 +34,7 @@ def test_coverage_is_that_of_the_normal_distribution():
 
 
 class Bicubic:
-    factor, guided = 4, False
+    factor, guided, denoises, calibration, variables = 4, False, True, None, ()
 
     def __call__(self, coarse):
         return upsample(coarse, 4)
@@ -43,7 +43,7 @@ class Bicubic:
 class Restless:
     """Bicubic, and more on the left than on the right, so that the eight orientations differ."""
 
-    factor, guided = 4, False
+    factor, guided, denoises, calibration, variables = 4, False, True, None, ()
 
     def __call__(self, coarse):
         fine = upsample(coarse, 4)
@@ -59,7 +59,7 @@ def test_errors_are_those_of_the_mean(dataset):
 
 
 def test_report(dataset, tmp_path):
-    table = reliability({"restless": Restless()}, dataset, tmp_path, protocol=PROTOCOLS["strict"], split="test")
+    table = reliability({"restless": Restless()}, dataset, tmp_path, protocol=PROTOCOLS["strict"])
     found = json.loads((tmp_path / "reliability.json").read_text())["restless"]
     assert 0.8 < found["calibrated"]["0.9"] < 0.97 and found["as it is"]["0.9"] != found["calibrated"]["0.9"]
     assert "restless, calibrated" in table and (tmp_path / "reliability.png").is_file()

@@ -57,3 +57,12 @@ def test_fingerprints_differ_where_outputs_do():
     assert plain == Request(overpass="day", batch=9, overwrite=True, quick_look=False).fingerprint("bicubic")
     others = [Request(packed=True), Request(tile=32), Request(bbox=(1, 2, 3, 4)), Request(max_lst_error_k=1)]
     assert len({plain, Request().fingerprint("mrunet"), *(other.fingerprint("bicubic") for other in others)}) == 6
+
+
+def test_energy_is_conserved_as_the_network_says_unless_asked():
+    assert [predict_arguments(["a.hdf", *flags]).request.conserve_energy for flags in ENERGY] == [None, True, False]
+    with pytest.raises(InputError, match="not both"):
+        predict_arguments(["a.hdf", *ENERGY[1], *ENERGY[2]])
+
+
+ENERGY = ([], ["--conserve-energy"], ["--no-conserve-energy"])

@@ -4,6 +4,7 @@ import csv
 import dataclasses
 import errno
 import signal
+from typing import ClassVar
 
 import jax
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 
 from lstsr_jax.data import TrainingBatches
 from lstsr_jax.errors import InputError
+from lstsr_jax.evaluation import check_unseen
 from lstsr_jax.predictor import load_predictor
 from lstsr_jax.storage import fingerprint, read_metadata, step_directories
 from lstsr_jax.training import Stopped, train
@@ -85,6 +87,43 @@ def test_a_signal_saves_and_the_run_goes_on_as_if_nothing_had_been(
     assert rows(tmp_path / "w") == rows(uninterrupted)
 
 
+def test_a_signal_at_the_very_end_leaves_the_report_out(config, dataset, uninterrupted, tmp_path, monkeypatch):
+    steps = 3 * (len(dataset.source("train")) // config.train.batch_size)
+    after_step(monkeypatch, steps, lambda: signal.raise_signal(signal.SIGTERM))
+    with pytest.raises(Stopped, match="training is done; saved as"):
+        train(config, dataset, tmp_path / "w")
+    assert weights(tmp_path / "w") == weights(uninterrupted)
+
+
+def test_resuming_needs_the_checkpoint_alone(config, dataset, uninterrupted, tmp_path):
+    """A damaged or missing config.json of the workdir does not stand in the way."""
+    for name in ("damaged", "missing"):
+        train(with_train(config, epochs=1), dataset, tmp_path / name)
+    (tmp_path / "damaged" / "config.json").write_text('{"model": {')
+    (tmp_path / "missing" / "config.json").unlink()
+    for name in ("damaged", "missing"):
+        train(config, dataset, tmp_path / name, resume=True)
+        assert weights(tmp_path / name) == weights(uninterrupted)
+
+
+def test_a_run_goes_on_with_its_own_patches_only(config, dataset, uninterrupted):
+    class Grown:
+        metadata: ClassVar = {**dataset.metadata, "patches": {"train": 99}}
+
+    with pytest.raises(InputError, match="--resume: the granules are not those of the run"):
+        train(with_train(config, epochs=4), Grown(), uninterrupted, resume=True)
+
+
+def test_training_on_validation_too_keeps_the_last_checkpoint(config, dataset, tmp_path):
+    workdir = train(with_train(config, use_validation=True, epochs=2), dataset, tmp_path / "w")
+    (last,) = step_directories(workdir)
+    both = len(dataset.source("train")) + len(dataset.source("validation"))
+    assert int(last.name) == 2 * (both // config.train.batch_size)
+    with pytest.raises(InputError, match="use-validation"):
+        check_unseen([str(workdir)], config.data, "validation")
+    check_unseen([str(workdir)], config.data, "test")
+
+
 def test_a_second_signal_is_not_held_back():
     with pytest.raises(KeyboardInterrupt), Requests(0) as requests:
         assert list(requests.asked()) == [0, 0]
@@ -93,8 +132,16 @@ def test_a_second_signal_is_not_held_back():
         signal.raise_signal(signal.SIGINT)
 
 
-def test_checkpoints_by_the_clock_change_nothing(config, dataset, uninterrupted, tmp_path):
+def test_checkpoints_by_the_clock_change_nothing(config, dataset, uninterrupted, tmp_path, monkeypatch):
+    saved, save = [], Checkpoints.save
+
+    def noted(store, state, *arguments):
+        saved.append(int(state.step))
+        save(store, state, *arguments)
+
+    monkeypatch.setattr(Checkpoints, "save", noted)
     train(with_train(config, checkpoint_minutes=1e-9), dataset, tmp_path / "w")
+    assert saved == list(range(1, saved[-1] + 1))  # after every step
     assert weights(tmp_path / "w") == weights(uninterrupted)
     assert rows(tmp_path / "w") == rows(uninterrupted)
     assert 1 <= len(step_directories(tmp_path / "w")) <= 2  # the last and the best
