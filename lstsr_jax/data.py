@@ -57,7 +57,7 @@ class PreparedDataset:
             raise InputError(
                 f"split {split!r} of {self.metadata.get('source', self.directory)} is empty: "
                 f"it holds {', '.join(self.splits)} (split by {self.metadata.get('split_by')}); "
-                "use --split all, another --data.split-by, or more granules"
+                "add granules of more dates, take another rule, or, to evaluate only, --split all"
             )
         return self._builder.as_data_source(split)
 

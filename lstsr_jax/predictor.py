@@ -137,6 +137,12 @@ class Predictor:
     calibration: SpreadCalibration | None = struct.field(pytree_node=False, default=None)
     """Of its self-ensemble's spread, if it was measured."""
 
+    def __repr__(self) -> str:
+        """One line, without the weights."""
+        count = sum(leaf.size for leaf in jax.tree.leaves(self.variables.get("params", {})))
+        model = self.config
+        return f"Predictor({model.name}, width {model.width}, guide {model.guide}, {count:,} parameters)"
+
     def __call__(self, coarse: jax.Array, ndvi: jax.Array | None = None) -> jax.Array:
         """Super-resolve a batch of coarse fields.
 

@@ -139,9 +139,10 @@ def _split(scene: Scene, rule: CutRule, row: int, col: int) -> str | None:
 
 def describe(summary: dict[str, Any]) -> str:
     """The summary of a build in one line."""
-    patches = summary["patches"]
+    patches, size = summary["patches"], summary["patch_size"]
     line = (
-        f"{sum(patches.values())} patches in {summary['layers']} layers of {summary['dates']} dates "
+        f"{sum(patches.values())} patches of {size} x {size} from {summary['source']}: "
+        f"{summary['layers']} layers of {summary['dates']} dates "
         f"({', '.join(f'{split} {count}' for split, count in patches.items())}; split by {summary['split_by']})"
     )
     if summary["dropped_by_split_rule"]:

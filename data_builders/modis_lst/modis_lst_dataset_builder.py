@@ -82,7 +82,10 @@ class Builder(tfds.core.GeneratorBasedBuilder):
                 directory = write_simulated_granules(Path(self._data_dir_root) / "simulated_granules")
             else:
                 directory = Path(config.granules or manual_dir or "")
-            self._index = index_granules(directory, config.rule, config.ndvi)
+            index = index_granules(directory, config.rule, config.ndvi)
+            if config.simulated:
+                index = dataclasses.replace(index, summary={**index.summary, "source": "simulated granules"})
+            self._index = index
         return self._index
 
     def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Iterator[tuple[str, Any]]]:

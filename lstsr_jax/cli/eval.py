@@ -17,9 +17,9 @@ class EvalArguments:
     """Evaluate checkpoints beside classical methods: fine LST is degraded, super-resolved and compared with itself."""
 
     checkpoint: Annotated[tuple[str, ...], tyro.conf.arg(metavar="C"), tyro.conf.UseAppendAction] = ()
-    """Training workdir or checkpoint directory; may be given several times."""
+    """Training workdir, checkpoint directory or shipped model; may be given several times."""
     granules: str | None = None
-    """Directory of granules; default: the data of the first checkpoint that records any."""
+    """Directory of granules; default: the data of the first checkpoint that records any, else simulated granules."""
     ndvi: str | None = None
     """Directory of MOD13A2 NDVI, for tsharp, atprk and guided networks."""
     pairs: str | None = None
@@ -41,7 +41,7 @@ class EvalArguments:
     self_ensemble: bool = False
     """Add to each network a row for the mean of its answers to the eight flips and rotations."""
     reliability: bool = False
-    """Fit the spread of each network's self-ensemble on the validation split and check it on the test split."""
+    """Fit the spread of each network's self-ensemble on validation and check it on test: R/reliability.json, .png."""
     report_dir: Path = Path("report")
     """Receives metrics.json, per_image.csv, table.md and figures."""
     data_dir: str | None = None

@@ -20,7 +20,7 @@ class PredictArguments:
     files: Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="FILE...")]
     """Granules (.hdf), their GeoTIFF layers (<granule>_LST_Day_1km.tif), or directories of them."""
     checkpoint: Annotated[str | None, tyro.conf.arg(metavar="C")] = None
-    """Training workdir or checkpoint directory."""
+    """Training workdir, checkpoint directory, or a shipped model: default, guided, guided-denoise, mrunet."""
     method: Literal["bicubic", "atprk"] | None = None
     """The same product without a network."""
     ndvi: Annotated[Path | None, tyro.conf.arg(metavar="FILE|DIR")] = None

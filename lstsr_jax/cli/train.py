@@ -72,7 +72,7 @@ def resume_command(arguments: TrainArguments, workdir: Path, argv: Sequence[str]
     """The command line that goes on with a stopped run."""
     argv = sys.argv[1:] if argv is None else list(argv)
     named = [] if arguments.workdir else ["--workdir", str(workdir)]
-    return shlex.join(["python", "train.py", *argv, *named, *([] if arguments.resume else ["--resume"])])
+    return shlex.join([sys.executable, sys.argv[0], *argv, *named, *([] if arguments.resume else ["--resume"])])
 
 
 def join_processes() -> None:

@@ -51,7 +51,8 @@ def write_report(
     by = description.get("coarsened_by", 1)
     pooled = f" pooled {by} x {by}" if by > 1 else ""
     heading = (
-        f"{len(scores.provenance)} images{pooled}, split `{description['split']}`, protocol `{protocol.name}`: "
+        f"{len(scores.provenance)} images{pooled} of {description['data']}, "
+        f"split `{description['split']}`, protocol `{protocol.name}`: "
         f"{protocol.description}.\n"
     )
     text = heading + "\n" + markdown_table(scores.means()) + "\n"
