@@ -37,7 +37,8 @@ class EvalArguments:
     protocol: Literal["strict", "paper"] = "strict"
     """strict: every method on the same pixels. paper: as the authors ran it."""
     methods: str = "bilinear,bicubic"
-    """Classical methods, separated by commas: nearest, bilinear, bicubic, tsharp, atprk."""
+    """Classical methods, separated by commas: nearest, bilinear, bicubic, bicubic-conserved,
+    tsharp, atprk; with --pairs also tsharp-mean, atprk-mean."""
     self_ensemble: bool = False
     """Add to each network a row for the mean of its answers to the eight flips and rotations."""
     reliability: bool = False

@@ -6,6 +6,7 @@ from typing import Any
 
 import jax
 
+from lstsr_jax.energy import conserve_energy
 from lstsr_jax.errors import InputError
 from lstsr_jax.evaluation.protocols import Protocol
 from lstsr_jax.orientations import mean_and_spread
@@ -34,7 +35,8 @@ class Method:
 
 INTERPOLATIONS = ("nearest", "bilinear", "bicubic")
 SHARPENINGS = ("tsharp", "atprk")
-CLASSICAL = (*INTERPOLATIONS, *SHARPENINGS)
+CONSERVED = "bicubic-conserved"
+CLASSICAL = (*INTERPOLATIONS, CONSERVED, *SHARPENINGS)
 """Methods that need no checkpoint."""
 
 
@@ -46,6 +48,8 @@ def classical_method(name: str, protocol: Protocol, factor: int) -> Method:
     """
     if name in INTERPOLATIONS:
         return Method(name, lambda coarse, ndvi: upsample(coarse, factor, name))
+    if name == CONSERVED:
+        return Method(name, lambda coarse, ndvi: conserve_energy(upsample(coarse, factor), coarse))
     if name == "tsharp":
         return Method(name, lambda coarse, ndvi: tsharp(coarse, ndvi, factor, **protocol.tsharp), needs_ndvi=True)
     if name == "atprk":

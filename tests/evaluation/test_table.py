@@ -11,7 +11,7 @@ from data_builders import prepare
 from lstsr_jax.config import DataConfig
 from lstsr_jax.errors import InputError
 from lstsr_jax.evaluation import PROTOCOLS, check_unseen, evaluate, protocol
-from lstsr_jax.evaluation.methods import Method, network_method, self_ensemble
+from lstsr_jax.evaluation.methods import Method, classical_method, network_method, self_ensemble
 from lstsr_jax.predictor import load_predictor
 from lstsr_jax.resize import upsample
 
@@ -65,6 +65,15 @@ def test_a_coarser_scale_is_scored_on_pooled_patches(dataset, tmp_path):
         assert found["methods"]["bicubic"][metric] == pytest.approx(np.mean([row[metric] for row in rows]), rel=2e-5)
     with pytest.raises(InputError, match=r"--coarsen 4: patches of 32 must"):
         evaluate([], dataset, tmp_path, classical=("bicubic",), protocol=PROTOCOLS["strict"], coarsen_by=4)
+
+
+def test_bicubic_conserved_is_bicubic_that_pools_back():
+    method = classical_method("bicubic-conserved", PROTOCOLS["strict"], 4)
+    coarse = np.random.default_rng(0).normal(290, 3, (2, 8, 8, 1)).astype(np.float32)
+    fine = np.asarray(method.apply(coarse, None), np.float64)
+    back = (fine[..., 0].reshape(2, 8, 4, 8, 4) ** 4).mean((2, 4)) ** 0.25
+    np.testing.assert_allclose(back, coarse[..., 0], atol=1e-3)
+    assert 0.1 < np.abs(fine - upsample(coarse, 4)).max() < 3
 
 
 def test_the_self_ensemble_of_a_network_without_direction_is_the_network(trained):
