@@ -1,4 +1,4 @@
-"""What training does to a patch before it is used: flips and rotations, withheld NDVI, and a worse coarse sensor.
+"""What training does to a patch before it is used: crops, flips, withheld NDVI, and a worse coarse sensor.
 
 The coarse input of a training pair is an average of many fine pixels: nearly free of noise, perfectly placed, of an
 ideal square pixel. What a user's granule holds is none of that. docs/table2.md has what each is worth against ASTER.
@@ -15,7 +15,7 @@ Images = dict[str, np.ndarray]
 
 
 class Augment(grain.transforms.RandomMap):
-    """Random flips or rotations, the same for all images of an example; withheld NDVI; errors of the coarse sensor.
+    """Random crops, flips or rotations, the same for all images; withheld NDVI; errors of the coarse sensor.
 
     Adds ``seen``, the fine field as the coarse sensor's optics and navigation show it, and ``noise``, ``(s, s, 1)`` K
     for its coarse pixels, where the configuration asks for them.
@@ -29,6 +29,10 @@ class Augment(grain.transforms.RandomMap):
         """One example, augmented."""
         train = self._train
         code = int(rng.integers(8))
+        if train.crop:
+            row, col = rng.integers(0, element["lst"].shape[0] - train.crop + 1, 2)
+            window = np.s_[row : row + train.crop, col : col + train.crop]
+            element = {name: values[window] for name, values in element.items()}
         if train.augment == "flip":
             code &= 1
         if train.augment != "none":

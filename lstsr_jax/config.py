@@ -79,6 +79,8 @@ class TrainConfig:
     """Patches per step, over all devices."""
     learning_rate: float = 1e-4
     """Learning rate of Adam at the start (schedule step) or at its peak (schedule cosine)."""
+    loss: Literal["mse", "l1", "charbonnier"] = "mse"
+    """Mean over observed pixels of the squared error (the paper), of its size, or of sqrt(error^2 + (0.1 K)^2)."""
     schedule: Literal["step", "cosine"] = "step"
     """step: times decay-factor from decay-epoch on; cosine: linear warm-up, then cosine to zero."""
     decay_epoch: int = 50
@@ -87,10 +89,14 @@ class TrainConfig:
     """What the step schedule multiplies the learning rate by."""
     warmup_epochs: float = 1.0
     """Length of the cosine schedule's warm-up."""
+    average_decay: float = 0.0
+    """Score and publish a moving average of the parameters with this decay per step; 0: the parameters themselves."""
     use_validation: bool = False
     """Train on the validation split too, once all is decided: it scores nothing then; the last checkpoint counts."""
     augment: Literal["none", "flip", "dihedral"] = "flip"
     """flip: left-right flips (the paper's code); dihedral: the 8 flips and rotations."""
+    crop: int = 0
+    """Side of a window drawn from each patch, anew each time: other coarse pixels of the same field; 0: all of it."""
     input_noise_k: float = 0.0
     """Noise on the coarse input: per image a standard deviation drawn uniformly up to this, in kelvin."""
     input_blur_px: float = 0.0
@@ -237,10 +243,15 @@ def check(config: Config) -> None:
     for name in ("input_noise_k", "input_blur_px", "input_shift_px"):
         if getattr(train, name) < 0:
             raise InputError(f"--train.{name.replace('_', '-')} {getattr(train, name)}: must not be negative")
+    if not 0 <= train.average_decay < 1:
+        raise InputError(f"--train.average-decay {train.average_decay}: must be in [0, 1)")
     if not 0 <= train.guide_dropout <= 1:
         raise InputError(f"--train.guide-dropout {train.guide_dropout}: must be in [0, 1]")
     if data.patch_size < SMALLEST_PATCH:
         raise InputError(f"--data.patch-size {data.patch_size}: at least {SMALLEST_PATCH}, or nothing is left to score")
-    if data.patch_size % (model.factor * train.coarsen):
-        by = f"the factor {model.factor}" + (f" times --train.coarsen {train.coarsen}" if train.coarsen > 1 else "")
-        raise InputError(f"--data.patch-size {data.patch_size}: must be a multiple of {by}")
+    by = f"the factor {model.factor}" + (f" times --train.coarsen {train.coarsen}" if train.coarsen > 1 else "")
+    for flag, side in (("--data.patch-size", data.patch_size), ("--train.crop", train.crop)):
+        if side % (model.factor * train.coarsen):
+            raise InputError(f"{flag} {side}: must be a multiple of {by}")
+    if not 0 <= train.crop <= data.patch_size:
+        raise InputError(f"--train.crop {train.crop}: must be at most --data.patch-size {data.patch_size}; 0: no crop")

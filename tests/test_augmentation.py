@@ -38,9 +38,7 @@ def test_the_sensor_sees_the_patch_displaced_by_the_spread_asked_for():
     config = Config(train=TrainConfig(augment="none", input_shift_px=1.5, coarsen=2))
     patch = np.full((64, 64, 1), 290.0, np.float32)
     patch[32, 32] = 300
-    seen = [
-        Augment(config).random_map({"lst": patch}, np.random.default_rng(seed))["seen"] for seed in range(300)
-    ]
+    seen = [Augment(config).random_map({"lst": patch}, np.random.default_rng(seed))["seen"] for seed in range(300)]
     moved = np.array([np.unravel_index(np.argmax(s[..., 0]), (64, 64)) for s in seen]) - 32
     assert np.abs(moved.mean(0)).max() < 0.6 and moved.std(0) == pytest.approx([3.0, 3.0], rel=0.12)
 
@@ -54,3 +52,18 @@ def test_truth_and_ndvi_stay_in_place():
         np.testing.assert_array_equal(out[name], image)
     plain = dataclasses.replace(config, train=TrainConfig(augment="none", guide_dropout=0.0))
     assert set(Augment(plain).random_map(example, rng)) == {"lst", "ndvi"}
+
+
+def test_a_crop_is_the_same_window_of_all_images_anywhere_in_the_patch():
+    config = Config(train=TrainConfig(augment="none", crop=24, input_noise_k=1.0, guide_dropout=0.0))
+    rng = np.random.default_rng(2)
+    number = np.arange(64.0 * 64).reshape(64, 64, 1)
+    corners = set()
+    for _ in range(400):
+        out = Augment(config).random_map({"lst": number, "ndvi": -number}, rng)
+        np.testing.assert_array_equal(out["lst"], -out["ndvi"])
+        np.testing.assert_array_equal(out["lst"] - out["lst"][0, 0], number[:24, :24])
+        assert out["noise"].shape == (6, 6, 1)
+        corners.add(divmod(int(out["lst"][0, 0, 0]), 64))
+    rows, columns = zip(*corners, strict=True)
+    assert (min(rows), max(rows), min(columns), max(columns)) == (0, 40, 0, 40)

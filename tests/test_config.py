@@ -61,6 +61,8 @@ def test_help_shows_the_presets_own_values(capsys):
         (["--train.epochs", "0"], "must be positive"),
         (["--data.patch-size", "30"], "multiple of the factor 4"),
         (["--data.patch-size", "12"], "at least 15"),
+        (["--train.crop", "30"], "multiple of the factor 4"),
+        (["--train.crop", "128"], "at most --data.patch-size 64"),
         (["--model.anomaly-scale-k", "0"], "must be positive"),
         (["--data.min-valid-fraction", "1.5"], r"in \(0, 1\]"),
     ],

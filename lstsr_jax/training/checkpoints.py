@@ -52,14 +52,14 @@ class Checkpoints:
         )
 
     def save(
-        self, state: TrainState, config: dict[str, Any], losses: list[float], validation_rmse: float | None
+        self, state: TrainState, config: dict[str, Any], errors: list[float], validation_rmse: float | None
     ) -> None:
         """Write the state in the background, unless it is there already; ``config`` and the metric go with it.
 
         Args:
             state: what to save.
             config: stored with it.
-            losses: those of the steps done in an epoch that is not over, for the mean over the epoch.
+            errors: squared errors of the steps done in an epoch that is not over, for the mean over the epoch.
             validation_rmse: of this state, in K; None within an epoch.
 
         Raises:
@@ -78,11 +78,11 @@ class Checkpoints:
         self._empty_deleted()
         self._require_space(sum(leaf.nbytes for leaf in jax.tree.leaves(state)))
         state = self._placement.to_global(state)
-        metadata = {**config, "step": step, "epoch_losses": losses}
+        metadata = {**config, "step": step, "epoch_errors": errors}
         metrics = None if validation_rmse is None else {"validation_rmse": validation_rmse}
         args = ocp.args.Composite(
             variables=ocp.args.StandardSave(state.variables),
-            training=ocp.args.StandardSave({"opt_state": state.opt_state}),
+            training=ocp.args.StandardSave(_unpublished(state)),
             config=ocp.args.JsonSave({**metadata, **(metrics or {})}),
         )
         self._manager.save(step, args=args, metrics=metrics)
@@ -126,7 +126,7 @@ def latest(workdir: Path) -> Path | None:
 
 
 def restore(directory: Path, state: TrainState, placement: Placement) -> tuple[TrainState, list[float]]:
-    """The state of a run as saved in ``directory``, in the structure of ``state``, and the losses of its epoch.
+    """The state of a run as saved in ``directory``, in the structure of ``state``, and the squared errors of its epoch.
 
     Raises:
         InputError: if the checkpoint is unreadable, of another model, or holds no training state.
@@ -135,10 +135,16 @@ def restore(directory: Path, state: TrainState, placement: Placement) -> tuple[T
         raise InputError(f"{directory}: holds weights only, no training state; start a new run from it")
     abstract = placement.abstract(state)
     variables = read_variables(directory, abstract.variables)
-    training = read_variables(directory, {"opt_state": abstract.opt_state}, item="training")
+    training = read_variables(directory, _unpublished(abstract), item="training")
     metadata = read_metadata(directory)
-    arrays = placement.to_local((variables, training["opt_state"]))
-    variables, opt_state = arrays
+    variables, training = placement.to_local((variables, training))
     step = placement.replicate(jnp.asarray(metadata["step"], jnp.int32))
-    state = TrainState(step, variables["params"], variables.get("batch_stats", {}), opt_state)
-    return state, metadata.get("epoch_losses", [])
+    batch_stats, published = variables.get("batch_stats", {}), variables["params"]
+    params, average = (training["params"], published) if state.average else (published, {})
+    state = TrainState(step, params, batch_stats, training["opt_state"], average)
+    return state, metadata.get("epoch_errors", [])
+
+
+def _unpublished(state: TrainState) -> dict[str, Any]:
+    """What going on needs beside the variables that are scored and published."""
+    return {"opt_state": state.opt_state, **({"params": state.params} if state.average else {})}

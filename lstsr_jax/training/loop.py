@@ -51,9 +51,9 @@ def train(
         run = Run(config, dataset, workdir, Placement.of(devices))
         if run.placement.is_main:
             workdirs.write_config(workdir, run.description)
-        losses: list[float] = []
+        errors: list[float] = []
         if last is not None:
-            run.state, losses = checkpoints.restore(last, run.state, run.placement)
+            run.state, errors = checkpoints.restore(last, run.state, run.placement)
             run.say(f"resuming from {last}")
         elif resume:
             run.say(f"{workdir} holds no finished checkpoint: starting anew")
@@ -66,9 +66,9 @@ def train(
             StepProfile(profile) as run.profile,
         ):
             for epoch in range(first, config.train.epochs):
-                log.write(epoch, run.epoch(epoch, offset, losses))
+                log.write(epoch, run.epoch(epoch, offset, errors))
                 run.finish_epoch(epoch)
-                offset, losses = 0, []
+                offset, errors = 0, []
             if run.requests.asked()[1]:
                 raise Stopped(f"training is done; saved as {run.store.latest()}")
     return workdir

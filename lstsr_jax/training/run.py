@@ -62,12 +62,12 @@ class Run:
         )
         normalization = normalization_for(config.model, max(dataset.metadata["max_k"][split] for split in used))
         self._rate = schedule.learning_rate(config.train, self.batches.steps_per_epoch)
-        compiled = _compiled(
-            config.model, config.train, normalization, self.batches.steps_per_epoch, placement.devices
-        )
+        compiled = _compiled(config.model, config.train, normalization, self.batches.steps_per_epoch, placement.devices)
         module, optimizer, self._train_step, self._eval_step = compiled
         side = config.data.patch_size
-        state = create_state(module, optimizer, config.train.seed, (side, side, input_channels(config.model)))
+        shape = (side, side, input_channels(config.model))
+        averaged = config.train.average_decay > 0
+        state = create_state(module, optimizer, config.train.seed, shape, averaged=averaged)
         self.state = placement.replicate(state)
         self._stopping = False
         self.description = {
@@ -76,10 +76,10 @@ class Run:
             "dataset": {"directory": str(dataset.directory), "build": dataset.metadata},
         }
 
-    def epoch(self, number: int, offset: int, losses: list[float]) -> dict[str, float]:
+    def epoch(self, number: int, offset: int, errors: list[float]) -> dict[str, float]:
         """Train for the rest of an epoch, validate, and return its row of the log."""
         start, size = time.perf_counter(), self.config.train.batch_size
-        watch = Watch(losses)
+        watch = Watch(errors)
         progress = tqdm(
             self.batches.epoch(number, offset),
             desc=f"epoch {number + 1}/{self.config.train.epochs}",
@@ -91,9 +91,9 @@ class Run:
         try:
             for done, batch in enumerate(progress, offset + 1):
                 self._step(batch, watch)
-                if watch.losses and done % 10 == 0:
+                if watch.errors and done % 10 == 0:
                     speed = (done - offset) * size / (time.perf_counter() - start)
-                    progress.set_postfix(loss=f"{watch.losses[-1]:.4f} K²", patches=f"{speed:.0f}/s")
+                    progress.set_postfix(mse=f"{watch.errors[-1]:.4f} K²", patches=f"{speed:.0f}/s")
                 if done < self.batches.steps_per_epoch:
                     self._answer(watch)
             watch.settle()
@@ -139,7 +139,7 @@ class Run:
             return
         watch.settle()
         stop |= watch.take_requests()[1]
-        self.store.save(self.state, self.description, watch.losses, None)
+        self.store.save(self.state, self.description, watch.errors, None)
         self.requests.saved()
         if stop:
             self._stop()
@@ -204,8 +204,8 @@ def _compiled(
     """Network, optimiser and steps: kept, so that going on in the same process compiles nothing again."""
     module = create_model(model, axis_name=AXIS)
     optimizer = optax.adam(schedule.learning_rate(train, steps_per_epoch))
-    task = Task(_as_trained(module, model, train), model, normalization, train.coarsen)
-    step = make_train_step(task, optimizer, accumulate=train.accumulate)
+    task = Task(_as_trained(module, model, train), model, normalization, train.coarsen, train.loss)
+    step = make_train_step(task, optimizer, accumulate=train.accumulate, average_decay=train.average_decay)
     evaluated = make_eval_step(Task(module, model, normalization, train.coarsen))
     return (
         module,

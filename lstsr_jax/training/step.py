@@ -24,6 +24,13 @@ from lstsr_jax.scales import coarsen
 from lstsr_jax.training.state import TrainState
 
 AXIS = "batch"
+CHARBONNIER_K = 0.1
+PENALTIES: dict[str, Callable[[jax.Array], jax.Array]] = {
+    "mse": jnp.square,
+    "l1": jnp.abs,
+    "charbonnier": lambda error: jnp.hypot(error, CHARBONNIER_K),
+}
+"""What an error in K costs, by name of the loss."""
 Batch = dict[str, jax.Array]
 Metrics = dict[str, jax.Array]
 TrainStep = Callable[[TrainState, Any], tuple[TrainState, Metrics]]
@@ -32,23 +39,32 @@ EvalStep = Callable[[Any, Any], Metrics]
 
 @dataclasses.dataclass(frozen=True)
 class Task:
-    """What is learnt: the network, the path from coarse to fine LST around it, and the scale of the patches."""
+    """What is learnt: the network, the path from coarse to fine LST around it, the scale of the patches, the loss."""
 
     module: nn.Module
     model: ModelConfig
     normalization: Normalization
     coarsen: int = 1
+    loss: str = "mse"
 
 
 def make_train_step(
-    task: Task, optimizer: optax.GradientTransformation, axis_name: str = AXIS, *, accumulate: int = 1
+    task: Task,
+    optimizer: optax.GradientTransformation,
+    axis_name: str = AXIS,
+    *,
+    accumulate: int = 1,
+    average_decay: float = 0.0,
 ) -> TrainStep:
-    """The body of one training step: mean squared error in K^2 over the observed pixels of the global batch.
+    """The body of one training step: the task's loss, a mean over the observed pixels of the global batch.
 
-    Loss, gradients, metrics and batch statistics are reduced over ``axis_name``, so that the result does not depend on
-    how many devices share the batch. With ``accumulate`` a device takes its share in that many parts, one after the
-    other, to the same gradient; batch normalisation then sees one part (of all devices) at a time.
+    Besides ``loss`` it reports ``mse`` in K^2, whatever is minimised, and ``gradient_norm``. Loss, gradients, metrics
+    and batch statistics are reduced over ``axis_name``, so that the result does not depend on how many devices share
+    the batch. With ``accumulate`` a device takes its share in that many parts, one after the other, to the same
+    gradient; batch normalisation then sees one part (of all devices) at a time. A state that carries an average of its
+    parameters has it moved with ``average_decay``, less in the first steps.
     """
+    penalty = PENALTIES[task.loss]
 
     def part_gradient(params: Any, batch_stats: Any, part: Batch, pixels: jax.Array) -> tuple[Any, Any]:
         truth, mask = part["lst"], part["mask"]
@@ -65,10 +81,12 @@ def make_train_step(
             fine = coarse_to_fine(network, part["coarse"], task.model, task.normalization, part.get("ndvi"))
             error = jnp.where(mask, fine - jnp.where(mask, truth, 0), 0)
             # This part's share of the global mean: the shares' gradients add up to the gradient of the mean.
-            return jnp.square(error).sum() / jnp.maximum(pixels, 1), updates["batch_stats"]
+            share = jnp.where(mask, penalty(error), 0).sum() / jnp.maximum(pixels, 1)
+            squared = jnp.square(error).sum() / jnp.maximum(pixels, 1)
+            return share, (squared, updates["batch_stats"])
 
-        (share, batch_stats), gradients = jax.value_and_grad(loss_of, has_aux=True)(params)
-        return (share, gradients), batch_stats
+        (share, (squared, batch_stats)), gradients = jax.value_and_grad(loss_of, has_aux=True)(params)
+        return (share, squared, gradients), batch_stats
 
     def train_step(state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
         images = coarsen({name: batch[name] for name in ("lst", "ndvi", "seen") if name in batch}, task.coarsen)
@@ -90,15 +108,17 @@ def make_train_step(
                 found, batch_stats = part_gradient(state.params, batch_stats, part, pixels)
                 return (jax.tree.map(jnp.add, sums, found), batch_stats), None
 
-            zeros = (jnp.zeros(()), jax.tree.map(jnp.zeros_like, state.params))
+            zeros = (jnp.zeros(()), jnp.zeros(()), jax.tree.map(jnp.zeros_like, state.params))
             (sums, batch_stats), _ = jax.lax.scan(add, (zeros, state.batch_stats), parts)
-        loss, gradients = jax.lax.psum(sums, axis_name)
+        loss, mse, gradients = jax.lax.psum(sums, axis_name)
         updates, opt_state = optimizer.update(gradients, state.opt_state, state.params)
         params = optax.apply_updates(state.params, updates)
-        metrics = {"loss": loss, "gradient_norm": optax.tree.norm(gradients)}
+        metrics = {"loss": loss, "mse": mse, "gradient_norm": optax.tree.norm(gradients)}
         if "requests" in batch:
             metrics["requests"] = jax.lax.psum(batch["requests"], axis_name)
-        return TrainState(state.step + 1, params, batch_stats, opt_state), metrics
+        decay = jnp.minimum(average_decay, (1 + state.step) / (10 + state.step))
+        average = optax.incremental_update(params, state.average, 1 - decay) if state.average else {}
+        return TrainState(state.step + 1, params, batch_stats, opt_state, average), metrics
 
     return train_step
 

@@ -1,4 +1,4 @@
-"""The losses of an epoch, read so late that the host never waits for the device."""
+"""The errors of an epoch, read so late that the host never waits for the device."""
 
 from collections import deque
 from typing import Any
@@ -28,12 +28,12 @@ class Watch:
     """Collects what the steps of an epoch return.
 
     Attributes:
-        losses: the losses of the epoch's steps so far, as far as they were read.
+        errors: the mean squared errors of the epoch's steps so far in K^2, as far as they were read.
     """
 
-    def __init__(self, losses: list[float]) -> None:
-        """Go on from the losses of the epoch's first steps."""
-        self.losses = list(losses)
+    def __init__(self, errors: list[float]) -> None:
+        """Go on from the errors of the epoch's first steps."""
+        self.errors = list(errors)
         self._pending: deque[Metrics] = deque()
         self._asked = np.zeros(2, np.int32)
 
@@ -64,12 +64,12 @@ class Watch:
         return asked
 
     def mean(self) -> float:
-        """Mean loss of the epoch."""
-        return float(np.mean(self.losses))
+        """Mean squared error of the epoch in K^2."""
+        return float(np.mean(self.errors))
 
     def _read(self) -> None:
         metrics: dict[str, Any] = jax.device_get(self._pending.popleft())
         if not np.isfinite([metrics["loss"], metrics["gradient_norm"]]).all():
-            raise NotFiniteError(len(self.losses))
-        self.losses.append(float(metrics["loss"]))
+            raise NotFiniteError(len(self.errors))
+        self.errors.append(float(metrics["mse"]))
         self._asked = np.maximum(self._asked, metrics.get("requests", 0))

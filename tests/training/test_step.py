@@ -78,9 +78,13 @@ def test_two_devices_equal_one(truth, module):
     assert all(value > 0 for value in jax.tree.leaves(changed))
 
 
-def test_loss_is_the_mean_over_observed_pixels(truth):
-    """Against numpy: with a learning rate of zero the first step's loss is the network's masked mean square error."""
-    task = task_of()
+PENALTIES = {"mse": np.square, "l1": np.abs, "charbonnier": lambda error: np.sqrt(error**2 + 0.1**2)}
+
+
+@pytest.mark.parametrize("loss", PENALTIES)
+def test_loss_is_the_mean_over_observed_pixels(truth, loss):
+    """Against numpy: with a learning rate of zero the first step's loss is that of the network's input."""
+    task = dataclasses.replace(task_of(), loss=loss)
     optimizer = optax.sgd(0.0)
     state = create_state(task.module, optimizer, seed=1, shape=(32, 32, 1))
     step = jax.pmap(make_train_step(task, optimizer), AXIS, in_axes=(None, 0), out_axes=(None, None))
@@ -89,7 +93,8 @@ def test_loss_is_the_mean_over_observed_pixels(truth):
     blocks = clear.astype(np.float64).reshape(4, 8, 4, 10, 4)
     coarse = ((blocks**4).mean((2, 4)) ** 0.25)[..., None]
     bicubic = np.asarray(upsample(coarse.astype(np.float32), 4))  # an untrained network returns its input
-    assert float(metrics["loss"]) == pytest.approx(((bicubic - clear) ** 2).mean(), rel=1e-4)
+    assert float(metrics["loss"]) == pytest.approx(PENALTIES[loss](bicubic - clear).mean(), rel=1e-4)
+    assert float(metrics["mse"]) == pytest.approx(np.square(bicubic - clear).mean(), rel=1e-4)
 
 
 def first_loss(task, batch):
@@ -125,6 +130,22 @@ def test_padding_images_are_not_counted(truth):
     last = evaluate(state.variables, share_out({"lst": np.concatenate([truth[4:5], padded[3:4]])}, 2))
     assert (int(sums["images"]), int(bare["images"]), int(last["images"])) == (3, 4, 1)
     assert float(sums["rmse"]) == pytest.approx(float(bare["rmse"]) - float(last["rmse"]), rel=1e-5)
+
+
+def test_the_average_is_that_of_the_parameters_so_far(truth):
+    """Against numpy, which sees every step's parameters; the decay is smaller in the first steps."""
+    task, optimizer, decay = task_of(), optax.sgd(1e-2), 0.3
+    state = create_state(task.module, optimizer, seed=1, shape=(32, 32, 1), averaged=True)
+    expected = jax.device_get(state.params)
+    step = parallel_train_step(make_train_step(task, optimizer, average_decay=decay), devices=jax.devices()[:1])
+    for number in range(4):
+        state, _ = step(state, share_out({"lst": truth[1:5]}, 1))
+        kept = min(decay, (1 + number) / (10 + number))
+        expected = jax.tree.map(lambda a, p, k=kept: k * a + (1 - k) * p, expected, jax.device_get(state.params))
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-7), state.average, expected)
+    assert state.variables["params"] is state.average
+    moved = jax.tree.map(lambda a, p: float(np.abs(a - p).max()), state.average, state.params)
+    assert max(jax.tree.leaves(moved)) > 1e-5
 
 
 def test_training_lowers_the_loss(truth):

@@ -81,7 +81,7 @@ def test_a_signal_saves_and_the_run_goes_on_as_if_nothing_had_been(
             train(config, dataset, tmp_path / "w")
     assert signal.getsignal(number) is before
     assert step_directories(tmp_path / "w")[-1].name == str(step)
-    assert len(read_metadata(step_directories(tmp_path / "w")[-1])["epoch_losses"]) == step % per_epoch
+    assert len(read_metadata(step_directories(tmp_path / "w")[-1])["epoch_errors"]) == step % per_epoch
     train(config, dataset, tmp_path / "w", resume=True)
     assert weights(tmp_path / "w") == weights(uninterrupted)
     assert rows(tmp_path / "w") == rows(uninterrupted)
