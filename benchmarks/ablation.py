@@ -11,9 +11,17 @@ import subprocess
 import sys
 from pathlib import Path
 
-BASE = "--preset recommended --model.name edsr --train.learning-rate 5e-4 --train.epochs 6"
+BASE = "--preset recommended --model.name edsr --train.learning-rate 5e-4 --train.epochs 6 --train.loss mse"
+CONSTANT = "--train.schedule step --train.decay-factor 1"
 ROWS = {
     "base": "",
+    "L1 loss": "--train.loss l1",
+    "Charbonnier loss": "--train.loss charbonnier",
+    "average of the parameters": "--train.average-decay 0.998",
+    "average, constant learning rate": f"--train.average-decay 0.998 {CONSTANT}",
+    "crops of 48": "--train.crop 48 --train.epochs 12",
+    "L1 loss, average, crops of 48": f"--train.loss l1 --train.average-decay 0.998 {CONSTANT} --train.crop 48 "
+    "--train.epochs 12",
     "energy not conserved": "--model.no-conserve-energy",
     "no flips or rotations": "--train.augment none",
     "overlapping patches": "--data.stride 32 --train.epochs 2",

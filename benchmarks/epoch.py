@@ -16,11 +16,8 @@ import numpy as np
 from data_builders import prepare
 from lstsr_jax import config as configs
 from lstsr_jax.data import evaluation_batches, share_out
-from lstsr_jax.training.checkpoints import Checkpoints
 from lstsr_jax.training.logs import EpochLog
 from lstsr_jax.training.placement import Placement
-from lstsr_jax.training.profile import StepProfile
-from lstsr_jax.training.requests import Requests
 from lstsr_jax.training.run import Run
 
 
@@ -39,7 +36,9 @@ def main() -> None:
         config,
         data=dataclasses.replace(config.data, granules=args.granules, stride=args.stride, data_dir=args.data_dir),
         model=dataclasses.replace(config.model, width=args.width),
-        train=dataclasses.replace(config.train, batch_size=args.batch, epochs=2 * args.rounds + 2),
+        train=dataclasses.replace(
+            config.train, batch_size=args.batch, epochs=2 * args.rounds + 2, checkpoint_minutes=0
+        ),
     )
     dataset = prepare(config.data)
     with tempfile.TemporaryDirectory(prefix="epoch-") as folder:
@@ -50,14 +49,10 @@ def main() -> None:
         training = list(run.batches.epoch(0))
         read = time.perf_counter() - begin
         validation = [share_out(b, devices) for b, _ in evaluation_batches(dataset.source("validation"), args.batch)]
-        with (
-            Checkpoints(workdir, placement) as run.store,
-            EpochLog(workdir, 0) as log,
-            Requests(0) as run.requests,
-            StepProfile(None) as run.profile,
-        ):
-            log.write(0, run.epoch(0, 0, []))  # compiles
-            run.finish_epoch(0)
+        with run, EpochLog(workdir, 0) as log:
+            result = run.epoch(0, 0, [])  # compiles
+            log.write(0, result.row)
+            run.finish_epoch(0, result)
             steps, epochs, parts, cpu = [], [], [], []
             for turn in range(args.rounds):
                 run.store.latest()  # no checkpoint in the background
@@ -71,14 +66,14 @@ def main() -> None:
                 used_by_steps = time.process_time() - used
                 number = 2 * turn + 2
                 begin_epoch = time.perf_counter()
-                row = run.epoch(number, 0, [])
+                result = run.epoch(number, 0, [])
                 logged = time.perf_counter()
-                log.write(number, row)
-                run.finish_epoch(number)
+                log.write(number, result.row)
+                run.finish_epoch(number, result)
                 ended = time.perf_counter()
                 epochs.append(ended - begin_epoch)
                 cpu.append((time.process_time() - used - used_by_steps) / used_by_steps)
-                in_steps = len(training) * args.batch / row["patches_per_second"]
+                in_steps = len(training) * args.batch / result.row["patches_per_second"]
                 parts.append((in_steps - (trained - begin), logged - begin_epoch - in_steps, ended - logged))
     patches = len(training) * args.batch
     print(f"width {args.width}, batch {args.batch}: {patches} patches, {len(training)} + {len(validation)} steps")

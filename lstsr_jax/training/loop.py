@@ -12,8 +12,7 @@ from lstsr_jax.training import checkpoints
 from lstsr_jax.training import workdir as workdirs
 from lstsr_jax.training.logs import EpochLog
 from lstsr_jax.training.placement import Placement
-from lstsr_jax.training.profile import StepProfile
-from lstsr_jax.training.requests import Requests, Stopped
+from lstsr_jax.training.requests import Stopped
 from lstsr_jax.training.run import Run
 
 
@@ -48,7 +47,7 @@ def train(
     last = checkpoints.latest(workdir)
     workdirs.check(workdir, config, dataset.metadata, last, resume)
     with workdirs.full_disk_is_bad_input(workdir):
-        run = Run(config, dataset, workdir, Placement.of(devices))
+        run = Run(config, dataset, workdir, Placement.of(devices), profile)
         if run.placement.is_main:
             workdirs.write_config(workdir, run.description)
         errors: list[float] = []
@@ -58,16 +57,11 @@ def train(
         elif resume:
             run.say(f"{workdir} holds no finished checkpoint: starting anew")
         first, offset = divmod(int(run.state.step), run.batches.steps_per_epoch)
-        with (
-            # First in, last out: a signal while the last checkpoint is being written does not cut it short.
-            Requests(config.train.checkpoint_minutes if run.placement.is_main else 0) as run.requests,
-            checkpoints.Checkpoints(workdir, run.placement) as run.store,
-            EpochLog(workdir, first, active=run.placement.is_main) as log,
-            StepProfile(profile) as run.profile,
-        ):
+        with run, EpochLog(workdir, first, active=run.placement.is_main) as log:
             for epoch in range(first, config.train.epochs):
-                log.write(epoch, run.epoch(epoch, offset, errors))
-                run.finish_epoch(epoch)
+                result = run.epoch(epoch, offset, errors)
+                log.write(epoch, result.row)
+                run.finish_epoch(epoch, result)
                 offset, errors = 0, []
             if run.requests.asked()[1]:
                 raise Stopped(f"training is done; saved as {run.store.latest()}")

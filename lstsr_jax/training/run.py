@@ -1,12 +1,15 @@
 """One training run: its data, its compiled steps and its state, epoch by epoch."""
 
+import contextlib
 import csv
+import dataclasses
 import functools
 import io
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 import jax
 import jax.numpy as jnp
@@ -41,14 +44,41 @@ from lstsr_jax.training.watch import NotFiniteError, Watch
 from lstsr_jax.training.workdir import write_atomically
 
 
+@dataclasses.dataclass(frozen=True)
+class EpochResult:
+    """What an epoch came to.
+
+    Attributes:
+        row: of the log.
+        validation_rmse: what ranks the checkpoint, in K; None if its patches were trained on, so the last one counts.
+        stop: whether any process was asked to stop within it.
+    """
+
+    row: dict[str, float]
+    validation_rmse: float | None
+    stop: bool
+
+
 class Run:
-    """A run: what stays the same, and the state that the steps replace."""
+    """A run: what stays the same, and the state that the steps replace.
+
+    Trains as a context: that listens to signals, finishes checkpoints being written, and closes a profiler trace.
+
+    Attributes:
+        state: of the run.
+        store: its checkpoints, while the context is open.
+    """
 
     store: Checkpoints
-    requests: Requests
-    profile: StepProfile
 
-    def __init__(self, config: Config, dataset: PreparedDataset, workdir: Path, placement: Placement) -> None:
+    def __init__(
+        self,
+        config: Config,
+        dataset: PreparedDataset,
+        workdir: Path,
+        placement: Placement,
+        profile: Path | None = None,
+    ) -> None:
         """Build the steps, and the state that a new run starts from."""
         self.config, self.workdir, self.placement = config, workdir, placement
         used = ("train", "validation") if config.train.use_validation else ("train",)
@@ -69,15 +99,30 @@ class Run:
         averaged = config.train.average_decay > 0
         state = create_state(module, optimizer, config.train.seed, shape, averaged=averaged)
         self.state = placement.replicate(state)
-        self._stopping = False
+        self.requests = Requests(config.train.checkpoint_minutes if placement.is_main else 0)
+        self._profile = StepProfile(profile)
         self.description = {
             **configs.to_json(config),
             "normalization": {"kind": normalization.kind, "scale_k": normalization.scale_k},
             "dataset": {"directory": str(dataset.directory), "build": dataset.metadata},
         }
 
-    def epoch(self, number: int, offset: int, errors: list[float]) -> dict[str, float]:
-        """Train for the rest of an epoch, validate, and return its row of the log."""
+    def __enter__(self) -> Self:
+        """Begin to listen, and open the folder of checkpoints."""
+        with contextlib.ExitStack() as around:
+            # First in, last out: a signal while the last checkpoint is being written does not cut it short.
+            around.enter_context(self.requests)
+            self.store = around.enter_context(Checkpoints(self.workdir, self.placement))
+            around.enter_context(self._profile)
+            self._around = around.pop_all()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        """Finish pending writes and give the signals back."""
+        self._around.__exit__(kind, error, tb)
+
+    def epoch(self, number: int, offset: int, errors: list[float]) -> EpochResult:
+        """Train for the rest of an epoch and validate."""
         start, size = time.perf_counter(), self.config.train.batch_size
         watch = Watch(errors)
         progress = tqdm(
@@ -99,7 +144,7 @@ class Run:
             watch.settle()
         except NotFiniteError as error:
             raise self._not_finite(number * self.batches.steps_per_epoch + error.index) from None
-        self._note_stop(watch.take_requests())
+        stop = bool(watch.take_requests()[1])
         seconds = time.perf_counter() - start
         scores = _validate(self._eval_step, self.state, self._validation, size, self.placement)
         if not np.isfinite(scores["rmse"]):
@@ -119,9 +164,7 @@ class Run:
             f"{scores['rmse']:.4f} K ({self.config.model.upsampling} {scores['ilr_rmse']:.4f} K), "
             f"{row['patches_per_second']:.0f} patches/s"
         )
-        # Patches that were trained on rank nothing: then the last checkpoint counts.
-        self._validation_rmse = None if self.config.train.use_validation else scores["rmse"]
-        return row
+        return EpochResult(row, None if self.config.train.use_validation else scores["rmse"], stop)
 
     def _step(self, batch: dict[str, Any], watch: Watch) -> None:
         if self.placement.processes > 1:  # agree with the others by way of the step itself
@@ -130,7 +173,7 @@ class Run:
             batch = {**batch, "requests": asked}
         self.state, metrics = self._train_step(self.state, batch)
         watch.add(metrics)
-        self.profile.step(metrics)
+        self._profile.step(metrics)
 
     def _answer(self, watch: Watch) -> None:
         """Save, or save and stop, within an epoch, if that was asked for."""
@@ -144,16 +187,13 @@ class Run:
         if stop:
             self._stop()
 
-    def _note_stop(self, asked: np.ndarray) -> None:
-        self._stopping = bool(asked[1])
-
-    def finish_epoch(self, number: int) -> None:
+    def finish_epoch(self, number: int, result: EpochResult) -> None:
         """Save at the end of an epoch, if it is time to; stop, if that was asked for."""
         train = self.config.train
-        stopping = self._stopping if self.placement.processes > 1 else bool(self.requests.asked()[1])
+        stopping = result.stop if self.placement.processes > 1 else bool(self.requests.asked()[1])
         stopping &= number + 1 < train.epochs
         if stopping or (number + 1) % train.checkpoint_every == 0 or number + 1 == train.epochs:
-            self.store.save(self.state, self.description, [], self._validation_rmse)
+            self.store.save(self.state, self.description, [], result.validation_rmse)
             self.requests.saved()
         if stopping:
             self._stop()
