@@ -161,11 +161,13 @@ def _authors_code() -> Config:
 
 
 def _recommended() -> Config:
-    """Ours: anomaly normalisation, energy conserved, cosine schedule, the eight flips and rotations."""
+    """Ours: anomaly normalisation, energy conserved, L1 loss, cosine schedule, the eight flips and rotations."""
     return Config(
         "recommended",
         model=ModelConfig(conserve_energy=True),
-        train=TrainConfig(epochs=40, batch_size=16, learning_rate=1e-3, schedule="cosine", augment="dihedral"),
+        train=TrainConfig(
+            epochs=40, batch_size=16, learning_rate=1e-3, loss="l1", schedule="cosine", augment="dihedral"
+        ),
     )
 
 

@@ -16,6 +16,7 @@ import tyro
 from lstsr_jax import config as configs
 from lstsr_jax.config import Config, DataConfig, ModelConfig, TrainConfig
 from lstsr_jax.errors import InputError
+from lstsr_jax.training.workdir import stored_config
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,7 +29,7 @@ class TrainArguments:
     workdir: Path | None = None
     """Where checkpoints, logs and the report go; default runs/<preset>-<date>-<time>."""
     resume: bool = False
-    """Go on from the last checkpoint of the workdir."""
+    """Go on from the last checkpoint of the workdir, with the run's own flags unless a preset is named."""
     distributed: bool = False
     """Train together with the same command in other processes or on other hosts (jax.distributed), which share the
     workdir. Where JAX does not find the others by itself, set JAX_COORDINATOR_ADDRESS, JAX_NUM_PROCESSES and
@@ -50,17 +51,20 @@ class TrainArguments:
 
 
 def train_arguments(argv: Sequence[str] | None = None) -> TrainArguments:
-    """Parse the flags of ``train.py``: the preset gives the defaults, every field of the config is a flag.
+    """Parse the flags of ``train.py``: the preset, or the run resumed, gives the defaults; every field is a flag.
 
     Raises:
         InputError: if the preset is unknown or a value cannot be used.
     """
     argv = sys.argv[1:] if argv is None else list(argv)
     finder = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    finder.add_argument("--preset", default="quickstart")
-    name = finder.parse_known_args(argv)[0].preset
-    chosen = configs.preset(name)
-    default = TrainArguments(preset=name, data=chosen.data, model=chosen.model, train=chosen.train)  # type: ignore[arg-type]
+    finder.add_argument("--preset")
+    finder.add_argument("--workdir", type=Path)
+    finder.add_argument("--resume", action="store_true")
+    found = finder.parse_known_args(argv)[0]
+    own = stored_config(found.workdir) if found.resume and found.workdir and not found.preset else None
+    chosen = own or configs.preset(found.preset or "quickstart")
+    default = TrainArguments(preset=chosen.preset, data=chosen.data, model=chosen.model, train=chosen.train)  # type: ignore[arg-type]
     arguments = tyro.cli(TrainArguments, args=argv, default=default, prog="train.py")
     configs.check(arguments.config)
     if arguments.distributed and arguments.workdir is None:
@@ -68,11 +72,10 @@ def train_arguments(argv: Sequence[str] | None = None) -> TrainArguments:
     return arguments
 
 
-def resume_command(arguments: TrainArguments, workdir: Path, argv: Sequence[str] | None = None) -> str:
+def resume_command(arguments: TrainArguments, workdir: Path) -> str:
     """The command line that goes on with a stopped run."""
-    argv = sys.argv[1:] if argv is None else list(argv)
-    named = [] if arguments.workdir else ["--workdir", str(workdir)]
-    return shlex.join([sys.executable, sys.argv[0], *argv, *named, *([] if arguments.resume else ["--resume"])])
+    together = ["--distributed"] if arguments.distributed else []
+    return shlex.join([sys.executable, sys.argv[0], "--resume", "--workdir", str(workdir), *together])
 
 
 def join_processes() -> None:

@@ -57,6 +57,22 @@ def check(workdir: Path, config: Config, patches: dict[str, Any], last: Path | N
             )
 
 
+def stored_config(workdir: Path) -> Config | None:
+    """The configuration of the run in a workdir, as its last checkpoint has it, or else ``config.json``; None if none.
+
+    Raises:
+        InputError: if it is unreadable or of another version.
+    """
+    last, path = latest(workdir), workdir / _CONFIG
+    if last is None and not path.is_file():
+        return None
+    try:
+        stored = read_metadata(last) if last is not None else json.loads(path.read_text())
+    except ValueError as error:
+        raise InputError(f"{path}: damaged ({error}); name the run's preset and flags beside --resume") from error
+    return configs.from_json({name: stored[name] for name in ("preset", "data", "model", "train") if name in stored})
+
+
 def write_config(workdir: Path, description: dict[str, Any]) -> None:
     """Write ``config.json``, creating the workdir if need be."""
     workdir.mkdir(parents=True, exist_ok=True)

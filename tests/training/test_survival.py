@@ -10,6 +10,8 @@ import jax
 import numpy as np
 import pytest
 
+from lstsr_jax import config as configs
+from lstsr_jax.cli import train_arguments
 from lstsr_jax.data import TrainingBatches
 from lstsr_jax.errors import InputError
 from lstsr_jax.evaluation import check_unseen
@@ -104,6 +106,16 @@ def test_resuming_needs_the_checkpoint_alone(config, dataset, uninterrupted, tmp
     for name in ("damaged", "missing"):
         train(config, dataset, tmp_path / name, resume=True)
         assert weights(tmp_path / name) == weights(uninterrupted)
+
+
+def test_a_run_is_resumed_with_its_own_flags(config, uninterrupted, tmp_path):
+    arguments = train_arguments(["--resume", "--workdir", str(uninterrupted), "--train.epochs", "9"])
+    assert arguments.config == with_train(config, epochs=9)
+    named = train_arguments(["--resume", "--workdir", str(uninterrupted), "--preset", "paper"])
+    assert named.config == configs.preset("paper")
+    (tmp_path / "config.json").write_text('{"preset": "pa')
+    with pytest.raises(InputError, match=r"config.json: damaged .* name the run's preset"):
+        train_arguments(["--resume", "--workdir", str(tmp_path)])
 
 
 def test_a_run_goes_on_with_its_own_patches_only(config, dataset, uninterrupted):
