@@ -11,6 +11,10 @@ from lstsr_jax.energy import conserve_energy
 
 _correct = jax.jit(conserve_energy)
 
+_TURNS = tuple(itertools.product(range(4), (False, True)))
+KNOWN = {"none": 1, "flip": 2, "dihedral": 8}
+"""How many of the eight, in their order, a network has seen, by the name of its training's augmentation."""
+
 
 def _turn(x: jax.Array, quarter_turns: int, mirror: bool) -> jax.Array:
     x = jnp.rot90(x, quarter_turns, (1, 2))
@@ -22,23 +26,39 @@ def _turn_back(x: jax.Array, quarter_turns: int, mirror: bool) -> jax.Array:
 
 
 def mean_and_spread(
-    predictor: Callable[..., Any], coarse: jax.Array, *ndvi: jax.Array, conserve: bool
+    predictor: Callable[..., Any], coarse: jax.Array, *ndvi: jax.Array, conserve: bool, known: str = "dihedral"
 ) -> tuple[jax.Array, jax.Array]:
-    """Mean and standard deviation over the dihedral group.
+    """Mean over the orientations that a network knows, and standard deviation over the dihedral group.
+
+    A turned scene is lit from elsewhere: to a network trained on the scene as it lies it is another ground.
 
     Args:
         predictor: ``(B, h, w, 1)`` K (and ``(B, h*f, w*f, 1)`` NDVI) -> ``(B, h*f, w*f, 1)`` K.
         coarse: ``(B, h, w, 1)`` K without gaps.
         ndvi: fine NDVI, if the predictor takes it.
         conserve: correct each of the eight so that pooling it gives ``coarse``.
+        known: ``none``, ``flip`` (left-right) or ``dihedral``: the augmentation of its training.
 
     Returns:
         Two arrays ``(B, h*f, w*f, 1)`` K.
     """
-    members = []
-    for turn in itertools.product(range(4), (False, True)):
-        fine = _turn_back(predictor(*(_turn(x, *turn) for x in (coarse, *ndvi))), *turn)
-        members.append(_correct(fine, coarse) if conserve else fine)
-    every = jnp.stack(members)
-    mean = every[0] + (every - every[:1]).mean(0)  # departures, so that float32 keeps its digits
-    return mean, (every - mean[None]).std(0)
+    every = _answers(predictor, (coarse, *ndvi), len(_TURNS))
+    if conserve:
+        every = jnp.stack([_correct(fine, coarse) for fine in every])
+    departures = every - every[:1]  # so that float32 keeps its digits
+    return every[0] + departures[: KNOWN[known]].mean(0), departures.std(0)
+
+
+def known_mean(
+    predictor: Callable[..., Any], coarse: jax.Array, *ndvi: jax.Array, conserve: bool, known: str
+) -> jax.Array:
+    """Mean over the orientations that a network knows, as for :func:`mean_and_spread`; ``conserve`` corrects it."""
+    every = _answers(predictor, (coarse, *ndvi), KNOWN[known])
+    mean = every[0] + (every - every[:1]).mean(0)
+    return _correct(mean, coarse) if conserve else mean
+
+
+def _answers(predictor: Callable[..., Any], inputs: tuple[jax.Array, ...], count: int) -> jax.Array:
+    """``(count, B, h*f, w*f, 1)``: the answers to the first orientations, turned back."""
+    turned = (_turn_back(predictor(*(_turn(x, *turn) for x in inputs)), *turn) for turn in _TURNS[:count])
+    return jnp.stack(list(turned))

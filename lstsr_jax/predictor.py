@@ -21,6 +21,7 @@ from lstsr_jax.config import ModelConfig
 from lstsr_jax.energy import conserve_energy
 from lstsr_jax.errors import InputError
 from lstsr_jax.models import create_model
+from lstsr_jax.orientations import known_mean
 from lstsr_jax.resize import upsample
 from lstsr_jax.storage import find_checkpoint, fingerprint, read_metadata, read_variables, write_checkpoint
 
@@ -136,6 +137,10 @@ class Predictor:
     """Trained to see through the noise of its input, so that pooling its output does not give the input back."""
     calibration: SpreadCalibration | None = struct.field(pytree_node=False, default=None)
     """Of its self-ensemble's spread, if it was measured."""
+    orientations: str = struct.field(pytree_node=False, default="dihedral")
+    """The flips and rotations that its self-ensemble averages over: those it was trained with."""
+    ensembles: bool = struct.field(pytree_node=False, default=False)
+    """Answers with the mean of its self-ensemble, at that many times the computation; ``single`` does without."""
 
     def __repr__(self) -> str:
         """One line, without the weights."""
@@ -159,7 +164,15 @@ class Predictor:
             ndvi = jnp.asarray(ndvi)
             if require_refinement(ndvi.shape, coarse.shape) != self.factor:
                 raise ValueError(f"ndvi {ndvi.shape} must be coarse {coarse.shape} times the factor {self.factor}")
-        return _predict(self, coarse, ndvi)
+        if not self.ensembles:
+            return _predict(self, coarse, ndvi)
+        guide = () if ndvi is None else (ndvi,)
+        return known_mean(self.single, coarse, *guide, conserve=self.config.conserve_energy, known=self.orientations)
+
+    @property
+    def single(self) -> "Predictor":
+        """The same network run once, as the scene lies."""
+        return dataclasses.replace(self, ensembles=False)
 
     @property
     def guided(self) -> bool:
@@ -191,6 +204,8 @@ def save_predictor(directory: str | Path, predictor: Predictor) -> None:
         "normalization": dataclasses.asdict(predictor.normalization),
         "denoises": predictor.denoises,
         "calibration": dataclasses.asdict(predictor.calibration) if predictor.calibration else None,
+        "orientations": predictor.orientations,
+        "ensembles": predictor.ensembles,
     }
     write_checkpoint(Path(directory), predictor.variables, metadata)
 
@@ -222,4 +237,6 @@ def load_predictor(path: str | Path) -> Predictor:
         raise InputError(f"{directory}: the weights are not those that were shipped; install the package again")
     noisy = metadata.get("train", {}).get("input_noise_k", 0) > 0
     denoises = bool(metadata.get("denoises", noisy and not config.conserve_energy))
-    return Predictor(variables, module, config, normalization, denoises, calibration)
+    orientations = metadata.get("orientations", metadata.get("train", {}).get("augment", "dihedral"))
+    ensembles = bool(metadata.get("ensembles", False))
+    return Predictor(variables, module, config, normalization, denoises, calibration, orientations, ensembles)

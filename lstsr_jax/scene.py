@@ -73,7 +73,9 @@ def super_resolve_spread(
     batch: int | None = Tiling.batch,
     progress: Progress | None = None,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Super-resolve a scene in the eight flips and rotations of its tiles: their mean and their spread.
+    """Super-resolve a scene in the eight flips and rotations of its tiles: a mean and their spread.
+
+    The mean is over those that the predictor was trained with (its ``orientations``; all eight if it has none).
 
     The spread tells where the network's answer depends on the orientation of the scene, which the ground does not. It
     is no error bar, unless the predictor has a ``calibration``, as shipped models do: then it is the error's standard
@@ -161,4 +163,5 @@ def finish(fine: NDArray[np.float32], lst: NDArray[np.float32], factor: int, con
 
 def _mean_and_spread(predictor: Refine, conserve: bool, coarse: jax.Array, *ndvi: jax.Array) -> jax.Array:
     """``(B, h, h, 1)`` -> ``(B, h*f, h*f, 2)``."""
-    return jnp.concatenate(mean_and_spread(predictor, coarse, *ndvi, conserve=conserve), axis=-1)
+    known, predictor = getattr(predictor, "orientations", "dihedral"), getattr(predictor, "single", predictor)
+    return jnp.concatenate(mean_and_spread(predictor, coarse, *ndvi, conserve=conserve, known=known), axis=-1)

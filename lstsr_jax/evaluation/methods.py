@@ -9,7 +9,7 @@ import jax
 from lstsr_jax.energy import conserve_energy
 from lstsr_jax.errors import InputError
 from lstsr_jax.evaluation.protocols import Protocol
-from lstsr_jax.orientations import mean_and_spread
+from lstsr_jax.orientations import KNOWN, known_mean
 from lstsr_jax.predictor import Predictor
 from lstsr_jax.resize import upsample
 from lstsr_jax.sharpening import atprk, tsharp
@@ -73,21 +73,22 @@ def network_method(name: str, predictor: Predictor, protocol: Protocol) -> Metho
 
 
 def self_ensemble(method: Method, predictor: Predictor) -> Method:
-    """The mean of a network's answers to the eight flips and rotations, as a row ``<name>-x8``."""
+    """The mean of a network's answers to the flips and rotations it was trained with, a row such as ``<name>-x8``."""
 
     def apply(coarse: jax.Array, ndvi: Any) -> jax.Array:
         guide = (ndvi,) if predictor.guided and ndvi is not None else ()
-        return mean_and_spread(lambda x, *g: method.apply(x, *(g or (None,))), coarse, *guide, conserve=False)[0]
+        known = predictor.orientations
+        return known_mean(lambda x, *g: method.apply(x, *(g or (None,))), coarse, *guide, conserve=False, known=known)
 
-    return dataclasses.replace(method, name=f"{method.name}-x8", apply=apply)
+    return dataclasses.replace(method, name=f"{method.name}-x{KNOWN[predictor.orientations]}", apply=apply)
 
 
 def network_rows(predictors: Mapping[str, Predictor], protocol: Protocol, ensemble: bool) -> list[Method]:
-    """The networks' rows, each followed by its self-ensemble if asked for."""
+    """The networks' rows, each followed by its self-ensemble if asked for, unless that is what it answers with."""
     rows = []
     for name, predictor in predictors.items():
         rows.append(network_method(name, predictor, protocol))
-        if ensemble:
+        if ensemble and not predictor.ensembles and KNOWN[predictor.orientations] > 1:
             rows.append(self_ensemble(rows[-1], predictor))
     return rows
 

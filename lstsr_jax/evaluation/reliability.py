@@ -41,7 +41,9 @@ def errors_and_spread(
         fine = coarsen(batch, coarsen_by)
         coarse, mask = degrade(fine["lst"], predictor.factor)
         guide = (fine["ndvi"],) if predictor.guided and "ndvi" in fine else ()
-        mean, spread = mean_and_spread(predictor, coarse, *guide, conserve=not predictor.denoises)
+        mean, spread = mean_and_spread(
+            predictor.single, coarse, *guide, conserve=not predictor.denoises, known=predictor.orientations
+        )
         scored = np.asarray(crop(mask & jnp.isfinite(fine["lst"]), border))
         errors.append(np.asarray(crop(mean - fine["lst"], border))[scored])
         spreads.append(np.asarray(crop(spread, border))[scored])

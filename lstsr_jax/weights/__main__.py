@@ -18,8 +18,9 @@ def main() -> None:
     parser.add_argument("--name", required=True, help="name of the model, e.g. edsr-b8w64")
     parser.add_argument("--alias", required=True, help="short name, e.g. default")
     parser.add_argument("--reliability", type=Path, help="report of eval.py --reliability, for the spread")
+    parser.add_argument("--self-ensemble", action="store_true", help="let it answer with its self-ensemble's mean")
     arguments = parser.parse_args()
-    predictor = load_predictor(arguments.workdir)
+    predictor = dataclasses.replace(load_predictor(arguments.workdir), ensembles=arguments.self_ensemble)
     if arguments.reliability:
         (found,) = json.loads((arguments.reliability / "reliability.json").read_text()).values()
         predictor = dataclasses.replace(predictor, calibration=SpreadCalibration(found["floor_k"], found["scale"]))

@@ -34,7 +34,8 @@ def test_coverage_is_that_of_the_normal_distribution():
 
 
 class Bicubic:
-    factor, guided, denoises, calibration, variables = 4, False, True, None, ()
+    factor, guided, denoises, calibration, variables, orientations = 4, False, True, None, (), "dihedral"
+    single = property(lambda self: self)
 
     def __call__(self, coarse):
         return upsample(coarse, 4)
@@ -43,7 +44,8 @@ class Bicubic:
 class Restless:
     """Bicubic, and more on the left than on the right, so that the eight orientations differ."""
 
-    factor, guided, denoises, calibration, variables = 4, False, True, None, ()
+    factor, guided, denoises, calibration, variables, orientations = 4, False, True, None, (), "dihedral"
+    single = property(lambda self: self)
 
     def __call__(self, coarse):
         fine = upsample(coarse, 4)
