@@ -18,9 +18,9 @@ ROWS = {
     "L1 loss": "--train.loss l1",
     "Charbonnier loss": "--train.loss charbonnier",
     "average of the parameters": "--train.average-decay 0.998",
-    "average, constant learning rate": f"--train.average-decay 0.998 {CONSTANT}",
+    "average at a constant learning rate": f"--train.average-decay 0.998 {CONSTANT}",
     "crops of 48": "--train.crop 48 --train.epochs 12",
-    "L1 loss, average, crops of 48": f"--train.loss l1 --train.average-decay 0.998 {CONSTANT} --train.crop 48 "
+    "L1 loss with average and crops": f"--train.loss l1 --train.average-decay 0.998 {CONSTANT} --train.crop 48 "
     "--train.epochs 12",
     "energy not conserved": "--model.no-conserve-energy",
     "no flips or rotations": "--train.augment none",
