@@ -90,7 +90,8 @@ class TrainConfig:
     warmup_epochs: float = 1.0
     """Length of the cosine schedule's warm-up."""
     average_decay: float = 0.0
-    """Score and publish a moving average of the parameters with this decay per step; 0: the parameters themselves."""
+    """Score and publish a moving average of the parameters with this decay per step; 0: the parameters themselves.
+    Batch statistics stay those of the parameters themselves."""
     use_validation: bool = False
     """Train on the validation split too, once all is decided: it scores nothing then; the last checkpoint counts."""
     augment: Literal["none", "flip", "dihedral"] = "flip"

@@ -40,7 +40,8 @@ class EvalArguments:
     """Classical methods, separated by commas: nearest, bilinear, bicubic, bicubic-conserved,
     tsharp, atprk; with --pairs also tsharp-mean, atprk-mean."""
     self_ensemble: bool = False
-    """Add to each network a row for the mean of its answers to the flips and rotations it was trained with."""
+    """Add to each network a row for the mean of its answers to the flips and rotations it was trained with, unless it
+    was trained without or answers so anyway."""
     reliability: bool = False
     """Fit the spread of each network's self-ensemble on validation and check it on test: R/reliability.json, .png."""
     report_dir: Path = Path("report")

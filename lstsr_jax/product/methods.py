@@ -91,7 +91,7 @@ def choose_method(checkpoint: str | None, method: str | None, ndvi: Path | None,
             "--ndvi: this network is guided by NDVI; give a MOD13Q1 or MOD13A2 file or a directory of them"
         )
     apply = functools.partial(_tiled, predictor, request, conserve)
-    detail = f"{predictor.denoises} {predictor.calibration}"
+    detail = f"{predictor.denoises} {predictor.calibration} {predictor.orientations} {predictor.ensembles}"
     weights = fingerprint(predictor.variables)
     return Method(predictor.config.name, weights, predictor.factor, apply, conserve, ndvi, detail)
 

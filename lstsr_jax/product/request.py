@@ -33,7 +33,7 @@ class Request:
     resolution: Annotated[float | None, tyro.conf.arg(metavar="SIZE")] = None
     """Pixel size in the units of --crs; default about that of the fine grid."""
     spread: bool = False
-    """Average the network over the 8 flips and rotations; their standard deviation is a second band."""
+    """Average the network over its training's flips and rotations; a second band: standard deviation over all 8."""
     conserve_energy: Annotated[bool | None, tyro.conf.Suppress] = None
     """Correct the map so that pooling it (norm-L4) gives back the source; None: unless the network denoises."""
     max_lst_error_k: Literal[1, 2, 3] | None = 3

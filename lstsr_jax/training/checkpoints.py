@@ -142,7 +142,7 @@ def restore(directory: Path, state: TrainState, placement: Placement) -> tuple[T
     batch_stats, published = variables.get("batch_stats", {}), variables["params"]
     params, average = (training["params"], published) if state.average else (published, {})
     state = TrainState(step, params, batch_stats, training["opt_state"], average)
-    return state, metadata.get("epoch_errors", [])
+    return state, metadata.get("epoch_errors", metadata.get("epoch_losses", []))
 
 
 def _unpublished(state: TrainState) -> dict[str, Any]:

@@ -58,18 +58,23 @@ def check(workdir: Path, config: Config, patches: dict[str, Any], last: Path | N
 
 
 def stored_config(workdir: Path) -> Config | None:
-    """The configuration of the run in a workdir, as its last checkpoint has it, or else ``config.json``; None if none.
+    """The configuration with which the run in a workdir was started last; None if there is no run.
+
+    From ``config.json``, or, should that be damaged, from the last checkpoint.
 
     Raises:
         InputError: if it is unreadable or of another version.
     """
     last, path = latest(workdir), workdir / _CONFIG
-    if last is None and not path.is_file():
-        return None
     try:
-        stored = read_metadata(last) if last is not None else json.loads(path.read_text())
-    except ValueError as error:
-        raise InputError(f"{path}: damaged ({error}); name the run's preset and flags beside --resume") from error
+        stored = json.loads(path.read_text())
+    except (FileNotFoundError, ValueError) as error:
+        if last is not None:
+            stored = read_metadata(last)
+        elif isinstance(error, FileNotFoundError):
+            return None
+        else:
+            raise InputError(f"{path}: damaged ({error}); name the run's preset and flags beside --resume") from error
     return configs.from_json({name: stored[name] for name in ("preset", "data", "model", "train") if name in stored})
 
 

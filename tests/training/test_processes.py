@@ -68,11 +68,12 @@ def test_two_processes_equal_one(alone, request, tmp_path):
     for part, name in (
         *(("data", name) for name in ("data_dir", "patch_size", "stride", "split_by")),
         *(("model", name) for name in ("name", "width", "blocks", "normalization")),
-        *(("train", name) for name in ("batch_size", "learning_rate", "augment")),
+        *(("train", name) for name in ("batch_size", "learning_rate", "augment", "average_decay")),
     ):
         arguments += [f"--{part}.{name.replace('_', '-')}", stored[part][name]]
-    for more in (["--train.epochs", "1"], ["--train.epochs", stored["train"]["epochs"], "--resume"]):
-        codes, errors = run_together(arguments + more)
+    resumed = ["--resume", "--workdir", tmp_path / "w", "--train.epochs", stored["train"]["epochs"]]
+    for flags in ([*arguments, "--train.epochs", "1"], resumed):  # the run's own flags are found again
+        codes, errors = run_together(flags)
         assert codes == [0, 0], errors
         assert "validation RMSE" in errors[0] and "validation RMSE" not in errors[1]
     ours, theirs = (load_predictor(step_directories(w)[-1]).variables for w in (tmp_path / "w", alone))
