@@ -19,6 +19,8 @@ from lstsr_jax.geo.quality import DEFAULT_POLICY, QualityPolicy, accept
 
 LST_SCALE_K: Final = 0.02
 LST_VALID: Final = (7500, 65535)
+_VIEW_TIME_H: Final = np.where(np.arange(256) <= 240, np.arange(256) / 10, np.nan).astype(np.float32)
+"""Local solar hours of each of the product's bytes: 0.1 h in 0..240, 255 is fill."""
 _HDF4_SUFFIXES: Final = (".hdf",)
 _TIFF_SUFFIXES: Final = (".tif", ".tiff")
 
@@ -38,6 +40,8 @@ class Scene:
         product: such as "MOD11A1".
         granule: the granule's id.
         path: the file it was read from.
+        view_time: (H, W) float32, local solar time of the observation in hours, 0 to 24; NaN where the file does not
+            say it. None when the file has no such layer. UTC is that minus longitude / 15, on `date`, modulo 24.
         quality_known: False when no quality layer exists: every value present is then taken as clear.
     """
 
@@ -51,6 +55,7 @@ class Scene:
     product: str
     granule: str
     path: Path
+    view_time: NDArray[np.float32] | None = None
 
     @property
     def quality_known(self) -> bool:
@@ -100,9 +105,11 @@ def _read_hdf4(path: Path, overpass: Overpass | None, policy: QualityPolicy) -> 
         name = file.name()
         _require_lst(path, name)
         lst, quality = file.read(f"LST_{label}_1km"), file.read(f"QC_{label}").values
+        time = file.read(f"{label}_view_time").values if f"{label}_view_time" in file.names else None
         transform = file.transform((lst.values.shape[0], lst.values.shape[1]), name.tile)
     _check_attributes(path, lst)
-    return _scene(path, name, overpass, lst.values, quality, transform, SINUSOIDAL, policy)
+    scene = _scene(path, name, overpass, lst.values, quality, transform, SINUSOIDAL, policy)
+    return _with_view_time(scene, path, time)
 
 
 def _read_tiff(path: Path, overpass: Overpass | None, policy: QualityPolicy) -> Scene:
@@ -124,7 +131,14 @@ def _read_tiff(path: Path, overpass: Overpass | None, policy: QualityPolicy) -> 
         elif name.layer in ("LST_Day_1km", "LST_Night_1km"):
             raise GranuleError(f"{companion}: another grid than {path.name}; give both whole or remove it")
     place = band.transform, band.crs
-    return _scene(path, name, name.overpass, band.values, quality, *place, policy, band.nodata)
+    scene = _scene(path, name, name.overpass, band.values, quality, *place, policy, band.nodata)
+    beside = path.with_name(f"{name.granule}_{name.overpass.capitalize()}_view_time{path.suffix}")
+    if not beside.is_file():
+        return scene
+    layer = read_band(beside)
+    if layer.values.shape != band.values.shape or not layer.transform.almost_equals(band.transform, 1e-3):
+        raise GranuleError(f"{beside}: another grid than {path.name}; give both whole or remove it")
+    return _with_view_time(scene, beside, layer.values)
 
 
 def _scene(
@@ -162,6 +176,16 @@ def _scene(
         granule=name.granule,
         path=path,
     )
+
+
+def _with_view_time(scene: Scene, path: Path, stored: NDArray[Any] | None) -> Scene:
+    """The scene with its view time, of the product's bytes."""
+    if stored is None:
+        return scene
+    if stored.dtype != np.uint8 or stored.shape != scene.lst.shape:
+        found = f"{stored.dtype} {stored.shape}, not uint8 {scene.lst.shape}"
+        raise GranuleError(f"{path}: view time is {found}; fetch it again or remove it")
+    return dataclasses.replace(scene, view_time=_VIEW_TIME_H[stored])
 
 
 def to_kelvin(stored: NDArray[Any]) -> NDArray[np.float32]:

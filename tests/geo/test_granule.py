@@ -8,7 +8,7 @@ import pytest
 import rasterio
 from pyhdf.SD import SD
 
-from lstsr_jax.geo import QualityPolicy, read_lst, tile_transform, write_granule, write_raster
+from lstsr_jax.geo import GranuleError, QualityPolicy, read_lst, tile_transform, write_granule, write_raster
 from lstsr_jax.geo.grid import SINUSOIDAL
 
 REAL = "MOD11A1.A2021227.h11v05.061.2021228105320"
@@ -121,3 +121,27 @@ def test_float_nodata_and_impossible_kelvin_are_not_observed(tmp_path):
     path = tmp_path / f"{REAL}_LST_Day_1km.tif"
     write_raster(path, lst, tile_transform("h11v05"), SINUSOIDAL, nodata=-9999)
     np.testing.assert_array_equal(np.isnan(read_lst(path).lst), [[0, 1, 1], [1, 0, 1]])
+
+
+def test_view_time_is_local_solar_hours(simulated, tmp_path):
+    (granule,) = write_granule(simulated, tmp_path)
+    layers = {path.stem.split("_", 1)[1]: path for path in write_granule(simulated, tmp_path, "cog")}
+    for overpass, label in (("day", "Day"), ("night", "Night")):
+        stored = simulated.layers[f"{label}_view_time"]
+        expected = np.where(stored == 255, np.nan, stored / 10)
+        for path in (granule, layers[f"LST_{label}_1km"]):
+            view_time = read_lst(path, overpass).view_time
+            assert view_time.dtype == np.float32
+            np.testing.assert_allclose(view_time, expected, atol=1e-5)
+        layers[f"{label}_view_time"].unlink()
+        assert read_lst(layers[f"LST_{label}_1km"], overpass).view_time is None
+
+
+def test_a_view_time_of_another_grid_is_refused(simulated, tmp_path):
+    layers = {path.stem.split("_", 1)[1]: path for path in write_granule(simulated, tmp_path, "cog")}
+    write_raster(layers["Day_view_time"], np.zeros((8, 8), np.uint8), simulated.transform, SINUSOIDAL)
+    with pytest.raises(GranuleError, match=r"Day_view_time.tif: another grid than .*; give both whole or remove it"):
+        read_lst(layers["LST_Day_1km"])
+    write_raster(layers["Day_view_time"], np.zeros((80, 80), np.int16), simulated.transform, SINUSOIDAL)
+    with pytest.raises(GranuleError, match=r"Day_view_time.tif: view time is int16"):
+        read_lst(layers["LST_Day_1km"])
