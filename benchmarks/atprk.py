@@ -14,8 +14,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from lstsr_jax import sharpening
-from lstsr_jax.pooling import l4_pool
-from lstsr_jax.resize import upsample
+from lstsr_jax.ops.pooling import l4_pool
+from lstsr_jax.ops.resize import upsample
 
 
 def scenes(count: int, size: int = 64, factor: int = 4) -> tuple[jax.Array, jax.Array]:

@@ -12,10 +12,10 @@ import numpy as np
 import scipy.ndimage
 
 from lstsr_jax.evaluation.pairs import scored_mask
-from lstsr_jax.gaps import fill_gaps
 from lstsr_jax.geo.pair import FACTOR, PAIRS_SHIFT, Pair, read_pairs
 from lstsr_jax.geo.warp import warp_field
-from lstsr_jax.resize import upsample
+from lstsr_jax.ops.gaps import fill_gaps
+from lstsr_jax.ops.resize import upsample
 
 COARSE_PX, FINE_PX = (0.5, 1.0, 2.0, 4.0, 8.0), (1.0, 2.0)
 FILTERS = {

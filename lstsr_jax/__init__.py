@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lstsr_jax.config import Config, DataConfig, ModelConfig, TrainConfig
-    from lstsr_jax.energy import conserve_energy
-    from lstsr_jax.gaps import fill_gaps
-    from lstsr_jax.metrics import psnr, rmse, ssim
     from lstsr_jax.models import create_model
     from lstsr_jax.models.dmcn import DMCN
     from lstsr_jax.models.mrunet import MRUNet
     from lstsr_jax.models.torch_weights import import_torch_state_dict
     from lstsr_jax.models.vdsr import VDSR
-    from lstsr_jax.pooling import l4_pool
+    from lstsr_jax.ops.energy import conserve_energy
+    from lstsr_jax.ops.gaps import fill_gaps
+    from lstsr_jax.ops.metrics import psnr, rmse, ssim
+    from lstsr_jax.ops.pooling import l4_pool
+    from lstsr_jax.ops.resize import upsample
     from lstsr_jax.predictor import Predictor, load_predictor, save_predictor
-    from lstsr_jax.resize import upsample
     from lstsr_jax.scene import super_resolve_scene, super_resolve_spread
     from lstsr_jax.sharpening import atprk, tsharp
 
@@ -27,14 +27,14 @@ __version__ = "0.1.0"
 
 _HOME = {
     # fields
-    "l4_pool": "pooling",
-    "upsample": "resize",
-    "conserve_energy": "energy",
-    "fill_gaps": "gaps",
+    "l4_pool": "ops.pooling",
+    "upsample": "ops.resize",
+    "conserve_energy": "ops.energy",
+    "fill_gaps": "ops.gaps",
     # scores
-    "rmse": "metrics",
-    "psnr": "metrics",
-    "ssim": "metrics",
+    "rmse": "ops.metrics",
+    "psnr": "ops.metrics",
+    "ssim": "ops.metrics",
     # networks
     "MRUNet": "models.mrunet",
     "VDSR": "models.vdsr",

@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from lstsr_jax.energy import conserve_energy
+from lstsr_jax.ops.energy import conserve_energy
 
 _correct = jax.jit(conserve_energy)
 

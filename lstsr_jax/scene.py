@@ -10,9 +10,9 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lstsr_jax.energy import conserve_energy as _conserve
 from lstsr_jax.errors import InputError
-from lstsr_jax.gaps import fill_gaps
+from lstsr_jax.ops.energy import conserve_energy as _conserve
+from lstsr_jax.ops.gaps import fill_gaps
 from lstsr_jax.orientations import mean_and_spread
 from lstsr_jax.tiling import Progress, Refine, Tiling, blend
 

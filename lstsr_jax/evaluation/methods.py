@@ -6,12 +6,12 @@ from typing import Any
 
 import jax
 
-from lstsr_jax.energy import conserve_energy
 from lstsr_jax.errors import InputError
 from lstsr_jax.evaluation.protocols import Protocol
+from lstsr_jax.ops.energy import conserve_energy
+from lstsr_jax.ops.resize import upsample
 from lstsr_jax.orientations import KNOWN, known_mean
 from lstsr_jax.predictor import Predictor
-from lstsr_jax.resize import upsample
 from lstsr_jax.sharpening import atprk, tsharp
 
 

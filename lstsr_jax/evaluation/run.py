@@ -9,7 +9,6 @@ import numpy as np
 
 from lstsr_jax.config import SMALLEST_PATCH
 from lstsr_jax.data import PreparedDataset, images
-from lstsr_jax.degradation import degrade
 from lstsr_jax.errors import InputError, make_directory
 from lstsr_jax.evaluation.dynamic_range import beaten_line, range_figure
 from lstsr_jax.evaluation.figures import comparison_figure
@@ -17,8 +16,9 @@ from lstsr_jax.evaluation.methods import Method, build_methods, name_predictors
 from lstsr_jax.evaluation.protocols import Protocol
 from lstsr_jax.evaluation.report import write_report
 from lstsr_jax.evaluation.table import Scores, score
+from lstsr_jax.ops.degradation import degrade
+from lstsr_jax.ops.scales import coarsen
 from lstsr_jax.predictor import Predictor
-from lstsr_jax.scales import coarsen
 from lstsr_jax.storage import fingerprint
 
 

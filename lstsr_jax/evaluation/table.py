@@ -9,13 +9,13 @@ import jax.numpy as jnp
 import numpy as np
 from tqdm import tqdm
 
-from lstsr_jax import metrics
 from lstsr_jax.data import evaluation_batches
-from lstsr_jax.degradation import degrade
 from lstsr_jax.errors import InputError
 from lstsr_jax.evaluation.methods import Method
 from lstsr_jax.evaluation.protocols import Protocol
-from lstsr_jax.scales import coarsen
+from lstsr_jax.ops import metrics
+from lstsr_jax.ops.degradation import degrade
+from lstsr_jax.ops.scales import coarsen
 
 METRICS = ("psnr", "ssim", "rmse")
 BATCH = 32

@@ -8,8 +8,8 @@ import functools
 import jax
 import jax.numpy as jnp
 
-from lstsr_jax.gaps import fill_gaps
-from lstsr_jax.resize import upsample
+from lstsr_jax.ops.gaps import fill_gaps
+from lstsr_jax.ops.resize import upsample
 from lstsr_jax.sharpening.kriging import BORDERS, krige, weights_of_range
 from lstsr_jax.sharpening.regression import check_pair, covariate, regress
 from lstsr_jax.sharpening.regularisation import PIXEL_SIZE

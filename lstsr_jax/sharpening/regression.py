@@ -8,10 +8,10 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from lstsr_jax._shapes import require_factor, require_image
-from lstsr_jax.energy import from_blocks
-from lstsr_jax.gaps import fill_gaps
-from lstsr_jax.pooling import to_blocks
+from lstsr_jax.ops._shapes import require_factor, require_image
+from lstsr_jax.ops.energy import from_blocks
+from lstsr_jax.ops.gaps import fill_gaps
+from lstsr_jax.ops.pooling import to_blocks
 
 POOLS = ("mean", "l4")
 _IMAGE = (-3, -2, -1)

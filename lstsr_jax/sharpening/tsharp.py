@@ -5,7 +5,7 @@ import functools
 import jax
 import jax.numpy as jnp
 
-from lstsr_jax.resize import upsample
+from lstsr_jax.ops.resize import upsample
 from lstsr_jax.sharpening.regression import check_pair, covariate, fractional_cover, regress
 
 _FORMS = ("linear", "fractional_cover")

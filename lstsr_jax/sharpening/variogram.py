@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from lstsr_jax._shapes import require_factor, require_image
+from lstsr_jax.ops._shapes import require_factor, require_image
 from lstsr_jax.sharpening.regularisation import PIXEL_SIZE, log_ranges, point_model, regularise
 
 

@@ -21,8 +21,8 @@ from lstsr_jax.evaluation.methods import Method
 from lstsr_jax.evaluation.pairs import METRICS, pair_methods, pair_shifts, super_resolve
 from lstsr_jax.geo import PAIRS_SHIFT, Shift, read_pairs, simulate_pair, write_pair
 from lstsr_jax.models import create_model
+from lstsr_jax.ops.resize import upsample
 from lstsr_jax.predictor import Normalization, Predictor, input_channels
-from lstsr_jax.resize import upsample
 
 METHODS = ("nearest", "bicubic", "tsharp", "tsharp-mean")
 

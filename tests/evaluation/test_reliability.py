@@ -6,8 +6,8 @@ import scipy.stats
 
 from lstsr_jax.evaluation import PROTOCOLS, reliability
 from lstsr_jax.evaluation.reliability import LEVELS, coverage, errors_and_spread, fit
+from lstsr_jax.ops.resize import upsample
 from lstsr_jax.predictor import SpreadCalibration
-from lstsr_jax.resize import upsample
 
 
 def test_finds_floor_and_scale_again():

@@ -12,8 +12,8 @@ from lstsr_jax.config import DataConfig
 from lstsr_jax.errors import InputError
 from lstsr_jax.evaluation import PROTOCOLS, check_unseen, evaluate, protocol
 from lstsr_jax.evaluation.methods import Method, classical_method, network_method, self_ensemble
+from lstsr_jax.ops.resize import upsample
 from lstsr_jax.predictor import load_predictor
-from lstsr_jax.resize import upsample
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from lstsr_jax.metrics import psnr, ssim
+from lstsr_jax.ops.metrics import psnr, ssim
 from lstsr_jax.sharpening import area_semivariances, atprk, fit_variogram, kriging_weights, semivariogram, tsharp
 from lstsr_jax.sharpening.kriging import weights_of_range
 

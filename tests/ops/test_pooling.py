@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from lstsr_jax import pooling
+from lstsr_jax.ops import pooling
 
 l4_pool = jax.jit(pooling.l4_pool, static_argnames="factor")  # compiling op by op would take most of the time
 

@@ -3,9 +3,9 @@
 import jax
 import jax.numpy as jnp
 
-from lstsr_jax.gaps import fill_gaps
-from lstsr_jax.pooling import l4_pool
-from lstsr_jax.resize import upsample
+from lstsr_jax.ops.gaps import fill_gaps
+from lstsr_jax.ops.pooling import l4_pool
+from lstsr_jax.ops.resize import upsample
 
 _ANY_TEMPERATURE_K = 280.0  # stands in where an image has no observation; masked out of every score
 

@@ -6,7 +6,7 @@ Arrays are ``(..., H, W, C)`` in kelvin; NaN means no observation.
 import jax
 import jax.numpy as jnp
 
-from lstsr_jax._shapes import require_factor, require_image
+from lstsr_jax.ops._shapes import require_factor, require_image
 
 
 def to_blocks(x: jax.Array, factor: int) -> jax.Array:

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from lstsr_jax import metrics
+from lstsr_jax.ops import metrics
 
 rmse, psnr = jax.jit(metrics.rmse), jax.jit(metrics.psnr)
 ssim = jax.jit(metrics.ssim, static_argnames="window")

@@ -6,8 +6,8 @@ Arrays are ``(..., H, W, C)`` in kelvin; NaN means no observation.
 import jax
 import jax.numpy as jnp
 
-from lstsr_jax._shapes import require_image
-from lstsr_jax.resize import upsample
+from lstsr_jax.ops._shapes import require_image
+from lstsr_jax.ops.resize import upsample
 
 
 def _pull(values: jax.Array, weights: jax.Array) -> tuple[jax.Array, jax.Array]:

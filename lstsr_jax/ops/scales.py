@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import jax
 
-from lstsr_jax.pooling import l4_pool
+from lstsr_jax.ops.pooling import l4_pool
 from lstsr_jax.sharpening import pool_ndvi
 
 

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from lstsr_jax import resize
+from lstsr_jax.ops import resize
 
 upsample = jax.jit(resize.upsample, static_argnames=("factor", "method"))
 CV2_METHODS = {"bicubic": "INTER_CUBIC", "bilinear": "INTER_LINEAR", "nearest": "INTER_NEAREST"}

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from lstsr_jax import gaps
+from lstsr_jax.ops import gaps
 
 fill_gaps = jax.jit(gaps.fill_gaps)
 

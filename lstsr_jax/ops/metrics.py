@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from lstsr_jax._shapes import require_image
+from lstsr_jax.ops._shapes import require_image
 
 _IMAGE = (-3, -2, -1)
 _SMALLEST_RANGE = 1e-6  # keeps the scores and gradients of flat images finite

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from lstsr_jax._shapes import require_factor, require_image
+from lstsr_jax.ops._shapes import require_factor, require_image
 
 KEYS_A = -0.75
 """Free parameter of the Keys kernel; OpenCV and PyTorch use -0.75 (exact on constants, not on ramps)."""
