@@ -5,7 +5,7 @@ from lstsr_jax.cli import door, eval_arguments
 from lstsr_jax.evaluation import check_unseen, evaluate, evaluate_pairs, name_predictors, protocol, reliability
 from lstsr_jax.geo import Shift
 from lstsr_jax.predictor import load_predictor
-from lstsr_jax.storage import trained_on
+from lstsr_jax.predictor.checkpoint import trained_on
 
 
 def main() -> None:

@@ -20,7 +20,7 @@ from data_builders import prepare
 from lstsr_jax.config import Config, DataConfig, ModelConfig, TrainConfig
 from lstsr_jax.geo import simulate_granule, write_granule
 from lstsr_jax.predictor import load_predictor
-from lstsr_jax.storage import CHECKPOINTS, fingerprint, read_metadata, step_directories
+from lstsr_jax.predictor.checkpoint import CHECKPOINTS, fingerprint, read_metadata, step_directories
 from lstsr_jax.training import train
 
 Outcome = tuple[str, list[tuple[str, ...]]]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from lstsr_jax.config import DataConfig
 from lstsr_jax.errors import InputError
-from lstsr_jax.storage import recorded_data, trained_on_validation
+from lstsr_jax.predictor.checkpoint import recorded_data, trained_on_validation
 
 _DEPENDS_ON = {
     "date": ("split_by",),

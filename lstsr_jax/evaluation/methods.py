@@ -10,8 +10,8 @@ from lstsr_jax.errors import InputError
 from lstsr_jax.evaluation.protocols import Protocol
 from lstsr_jax.ops.energy import conserve_energy
 from lstsr_jax.ops.resize import upsample
-from lstsr_jax.orientations import KNOWN, known_mean
 from lstsr_jax.predictor import Predictor
+from lstsr_jax.predictor.self_ensemble import KNOWN, known_mean
 from lstsr_jax.sharpening import atprk, tsharp
 
 

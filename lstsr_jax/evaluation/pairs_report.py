@@ -28,7 +28,7 @@ from lstsr_jax.geo.pair import PAIRS_SHIFT, Pair, read_pairs
 from lstsr_jax.geo.registration import summarise
 from lstsr_jax.geo.warp import Shift, warp_field
 from lstsr_jax.predictor import Predictor
-from lstsr_jax.storage import fingerprint
+from lstsr_jax.predictor.checkpoint import fingerprint
 
 _COLUMNS = {
     "psnr": ("PSNR (dB)", ".2f"),

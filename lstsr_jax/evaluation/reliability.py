@@ -22,9 +22,9 @@ from lstsr_jax.evaluation.protocols import Protocol
 from lstsr_jax.evaluation.table import BATCH, crop
 from lstsr_jax.ops.degradation import degrade
 from lstsr_jax.ops.scales import coarsen
-from lstsr_jax.orientations import mean_and_spread
 from lstsr_jax.predictor import Predictor, SpreadCalibration
-from lstsr_jax.storage import fingerprint
+from lstsr_jax.predictor.checkpoint import fingerprint
+from lstsr_jax.predictor.self_ensemble import mean_and_spread
 
 LEVELS = (0.5, 0.68, 0.8, 0.9, 0.95, 0.99)
 STATED = 0.9

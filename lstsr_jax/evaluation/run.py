@@ -19,7 +19,7 @@ from lstsr_jax.evaluation.table import Scores, score
 from lstsr_jax.ops.degradation import degrade
 from lstsr_jax.ops.scales import coarsen
 from lstsr_jax.predictor import Predictor
-from lstsr_jax.storage import fingerprint
+from lstsr_jax.predictor.checkpoint import fingerprint
 
 
 def evaluate(

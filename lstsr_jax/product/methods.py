@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from lstsr_jax.errors import InputError
 from lstsr_jax.ops.resize import upsample
 from lstsr_jax.predictor import load_predictor
+from lstsr_jax.predictor.checkpoint import fingerprint
 from lstsr_jax.product.request import Request
 from lstsr_jax.scene import finish, super_resolve_scene, super_resolve_spread
 from lstsr_jax.sharpening import atprk
-from lstsr_jax.storage import fingerprint
 from lstsr_jax.tiling import Progress
 
 CLASSICAL = ("bicubic", "atprk")

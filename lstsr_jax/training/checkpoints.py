@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import orbax.checkpoint as ocp
 
 from lstsr_jax.errors import InputError
-from lstsr_jax.storage import CHECKPOINTS, read_metadata, read_variables, step_directories
+from lstsr_jax.predictor.checkpoint import CHECKPOINTS, read_metadata, read_variables, step_directories
 from lstsr_jax.training.placement import Placement
 from lstsr_jax.training.state import TrainState
 

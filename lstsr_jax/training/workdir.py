@@ -12,7 +12,7 @@ from typing import Any
 from lstsr_jax import config as configs
 from lstsr_jax.config import Config
 from lstsr_jax.errors import InputError
-from lstsr_jax.storage import read_metadata
+from lstsr_jax.predictor.checkpoint import read_metadata
 from lstsr_jax.training.checkpoints import latest
 
 _CONFIG = "config.json"

@@ -8,7 +8,7 @@ import pytest
 from lstsr_jax.data import TrainingBatches
 from lstsr_jax.errors import InputError
 from lstsr_jax.predictor import load_predictor
-from lstsr_jax.storage import find_checkpoint, step_directories
+from lstsr_jax.predictor.checkpoint import find_checkpoint, step_directories
 from lstsr_jax.training import train
 
 

@@ -15,7 +15,7 @@ import pytest
 
 from lstsr_jax.data import TrainingBatches, evaluation_batches
 from lstsr_jax.predictor import load_predictor
-from lstsr_jax.storage import step_directories
+from lstsr_jax.predictor.checkpoint import step_directories
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -16,7 +16,7 @@ from lstsr_jax.data import TrainingBatches
 from lstsr_jax.errors import InputError
 from lstsr_jax.evaluation import check_unseen
 from lstsr_jax.predictor import load_predictor
-from lstsr_jax.storage import fingerprint, read_metadata, step_directories
+from lstsr_jax.predictor.checkpoint import fingerprint, read_metadata, step_directories
 from lstsr_jax.training import Stopped, train
 from lstsr_jax.training.checkpoints import Checkpoints
 from lstsr_jax.training.requests import Requests

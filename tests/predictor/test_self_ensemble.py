@@ -2,7 +2,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from lstsr_jax.orientations import known_mean, mean_and_spread
+from lstsr_jax.predictor.self_ensemble import known_mean, mean_and_spread
 
 COARSE = jnp.asarray(np.random.default_rng(3).normal(290, 3, (2, 4, 4, 1)), jnp.float32)
 EAST = np.arange(16.0) - 7.5

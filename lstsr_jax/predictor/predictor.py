@@ -15,15 +15,15 @@ import numpy as np
 from flax import linen as nn
 from flax import struct
 
-from lstsr_jax import weights
 from lstsr_jax.config import ModelConfig
 from lstsr_jax.errors import InputError
 from lstsr_jax.models import create_model
 from lstsr_jax.ops._shapes import require_image, require_refinement
 from lstsr_jax.ops.energy import conserve_energy
 from lstsr_jax.ops.resize import upsample
-from lstsr_jax.orientations import known_mean
-from lstsr_jax.storage import find_checkpoint, fingerprint, read_metadata, read_variables, write_checkpoint
+from lstsr_jax.predictor import shipped as weights
+from lstsr_jax.predictor.checkpoint import find_checkpoint, fingerprint, read_metadata, read_variables, write_checkpoint
+from lstsr_jax.predictor.self_ensemble import known_mean
 
 Variables = Any
 """Flax variables: a dict with ``params`` and ``batch_stats``."""

@@ -7,14 +7,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from lstsr_jax import weights
 from lstsr_jax.config import ModelConfig
 from lstsr_jax.errors import InputError
 from lstsr_jax.models import create_model
 from lstsr_jax.ops.pooling import l4_pool
 from lstsr_jax.ops.resize import upsample
 from lstsr_jax.predictor import Normalization, Predictor, coarse_to_fine, load_predictor, save_predictor
-from lstsr_jax.storage import fingerprint, write_checkpoint
+from lstsr_jax.predictor import shipped as weights
+from lstsr_jax.predictor.checkpoint import fingerprint, write_checkpoint
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,7 @@
 """The models that come with the package, by name and by alias.
 
 Each is a checkpoint directory beside this file; ``index.json`` holds their names, aliases and fingerprints.
-``python -m lstsr_jax.weights WORKDIR --name NAME --alias ALIAS`` adds one.
+``python -m lstsr_jax.predictor.shipped WORKDIR --name NAME --alias ALIAS`` adds one.
 """
 
 import json

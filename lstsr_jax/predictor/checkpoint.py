@@ -14,9 +14,9 @@ import jax
 import numpy as np
 import orbax.checkpoint as ocp
 
-from lstsr_jax import weights
 from lstsr_jax.config import DataConfig
 from lstsr_jax.errors import InputError
+from lstsr_jax.predictor import shipped as weights
 
 CHECKPOINTS = "checkpoints"
 """Folder of a training workdir that holds one checkpoint directory per step."""

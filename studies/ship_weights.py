@@ -1,4 +1,4 @@
-"""Add a trained model to the package: ``python -m lstsr_jax.weights WORKDIR --name NAME --alias ALIAS``."""
+"""Add a trained model to the package: ``python -m lstsr_jax.predictor.shipped WORKDIR --name NAME --alias ALIAS``."""
 
 import argparse
 import dataclasses
@@ -7,8 +7,8 @@ import shutil
 from pathlib import Path
 
 from lstsr_jax.predictor import SpreadCalibration, load_predictor, save_predictor
-from lstsr_jax.storage import fingerprint
-from lstsr_jax.weights import FOLDER, INDEX, index
+from lstsr_jax.predictor.checkpoint import fingerprint
+from lstsr_jax.predictor.shipped import FOLDER, INDEX, index
 
 
 def main() -> None:

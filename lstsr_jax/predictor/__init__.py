@@ -1,0 +1,33 @@
+"""Floor 1: how a network answers: normalisation, the path from coarse to fine, checkpoints, shipped models."""
+
+from lstsr_jax.predictor.predictor import (
+    NDVI_CENTRE,
+    NDVI_SCALE,
+    Network,
+    Normalization,
+    Predictor,
+    SpreadCalibration,
+    Variables,
+    coarse_to_fine,
+    guide_channels,
+    input_channels,
+    load_predictor,
+    normalization_for,
+    save_predictor,
+)
+
+__all__ = [
+    "NDVI_CENTRE",
+    "NDVI_SCALE",
+    "Network",
+    "Normalization",
+    "Predictor",
+    "SpreadCalibration",
+    "Variables",
+    "coarse_to_fine",
+    "guide_channels",
+    "input_channels",
+    "load_predictor",
+    "normalization_for",
+    "save_predictor",
+]
