@@ -32,7 +32,7 @@ def measure(kind: str, width: int, share: float) -> dict[str, float]:
     from lstsr_jax.models import create_model
     from lstsr_jax.predictor import Predictor, normalization_for
     from lstsr_jax.scene import super_resolve_scene
-    from lstsr_jax.tiling import Tiling, layout
+    from lstsr_jax.scene.tiling import Tiling, layout
 
     config = ModelConfig(width=width)
     module = create_model(config)

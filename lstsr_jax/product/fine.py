@@ -15,7 +15,7 @@ from lstsr_jax.product.guide import read_guide
 from lstsr_jax.product.methods import Method
 from lstsr_jax.product.region import corner, crop, locate
 from lstsr_jax.product.request import Request
-from lstsr_jax.tiling import Progress
+from lstsr_jax.scene.tiling import Progress
 
 NOT_PRODUCED = 3
 """Quality byte of pixels outside the source, where a warped product has some."""

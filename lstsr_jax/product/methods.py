@@ -17,8 +17,8 @@ from lstsr_jax.predictor import load_predictor
 from lstsr_jax.predictor.checkpoint import fingerprint
 from lstsr_jax.product.request import Request
 from lstsr_jax.scene import finish, super_resolve_scene, super_resolve_spread
+from lstsr_jax.scene.tiling import Progress
 from lstsr_jax.sharpening import atprk
-from lstsr_jax.tiling import Progress
 
 CLASSICAL = ("bicubic", "atprk")
 Field = NDArray[np.float32]

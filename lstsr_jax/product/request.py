@@ -11,7 +11,7 @@ from rasterio.errors import CRSError
 
 from lstsr_jax.errors import InputError
 from lstsr_jax.geo import QualityPolicy
-from lstsr_jax.tiling import Tiling
+from lstsr_jax.scene.tiling import Tiling
 
 
 @dataclasses.dataclass(frozen=True)

@@ -14,7 +14,7 @@ from lstsr_jax.errors import InputError
 from lstsr_jax.ops.energy import conserve_energy as _conserve
 from lstsr_jax.ops.gaps import fill_gaps
 from lstsr_jax.predictor.self_ensemble import mean_and_spread
-from lstsr_jax.tiling import Progress, Refine, Tiling, blend
+from lstsr_jax.scene.tiling import Progress, Refine, Tiling, blend
 
 _STRIP = 64  # coarse rows corrected at a time
 _fill = jax.jit(fill_gaps)

@@ -13,7 +13,7 @@ from lstsr_jax import l4_pool, load_predictor, rmse, super_resolve_scene, super_
 from lstsr_jax.errors import InputError
 from lstsr_jax.geo import simulate_granule, to_kelvin
 from lstsr_jax.predictor import SpreadCalibration
-from lstsr_jax.tiling import DROP, Tiling, layout
+from lstsr_jax.scene.tiling import DROP, Tiling, layout
 
 bicubic = jax.jit(functools.partial(upsample, factor=4))
 

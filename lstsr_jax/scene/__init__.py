@@ -1,0 +1,13 @@
+"""Floor 2: a whole field from tiles."""
+
+from lstsr_jax.scene.field import (
+    finish,
+    super_resolve_scene,
+    super_resolve_spread,
+)
+
+__all__ = [
+    "finish",
+    "super_resolve_scene",
+    "super_resolve_spread",
+]
