@@ -9,10 +9,10 @@ from pathlib import Path
 
 import tensorflow_datasets as tfds
 
-from data_builders.modis_lst.index import CutRule, describe
 from data_builders.modis_lst.modis_lst_dataset_builder import Builder, ModisLstConfig
 from lstsr_jax.config import DataConfig
 from lstsr_jax.data import PreparedDataset
+from lstsr_jax.data.index import CutRule, describe
 from lstsr_jax.errors import InputError
 
 
@@ -24,9 +24,7 @@ def prepare(config: DataConfig) -> PreparedDataset:
     Raises:
         InputError: if there are no granules or no usable patch in them.
     """
-    rule = CutRule(
-        config.split_by, config.patch_size, config.stride, config.min_valid_fraction, config.max_lst_error_k
-    )
+    rule = CutRule(config.split_by, config.patch_size, config.stride, config.min_valid_fraction, config.max_lst_error_k)
     granules, ndvi = (None if given is None else Path(given).expanduser() for given in (config.granules, config.ndvi))
     builder_config = ModisLstConfig(
         name=_config_name(granules, ndvi, rule), granules=granules, simulated=granules is None, ndvi=ndvi, rule=rule

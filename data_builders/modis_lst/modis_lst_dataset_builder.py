@@ -9,9 +9,9 @@ from typing import Any, ClassVar
 import numpy as np
 import tensorflow_datasets as tfds
 
-from data_builders.modis_lst.index import CutRule, Layer, PatchIndex, index_granules
-from data_builders.modis_lst.ndvi import ndvi_for
-from data_builders.modis_lst.simulated import write_simulated_granules
+from lstsr_jax.data.index import CutRule, Layer, PatchIndex, index_granules
+from lstsr_jax.data.ndvi import ndvi_for
+from lstsr_jax.data.simulated import write_simulated_granules
 from lstsr_jax.geo import GranuleError, NdviLibrary, Scene, read_lst
 
 

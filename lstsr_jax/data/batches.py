@@ -11,8 +11,8 @@ import grain
 import numpy as np
 import tensorflow_datasets as tfds
 
-from lstsr_jax.augmentation import Augment
 from lstsr_jax.config import Config
+from lstsr_jax.data.augmentation import Augment
 from lstsr_jax.errors import InputError
 
 Example = dict[str, Any]

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from data_builders.modis_lst.ndvi import ndvi_for
-from data_builders.modis_lst.patches import SPLITS, patch_windows, split_of
+from lstsr_jax.data.ndvi import ndvi_for
+from lstsr_jax.data.patches import SPLITS, patch_windows, split_of
 from lstsr_jax.errors import InputError
 from lstsr_jax.geo import GranuleError, NdviLibrary, Overpass, QualityPolicy, Scene, find_granules, read_lst
 

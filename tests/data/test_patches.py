@@ -4,7 +4,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from data_builders.modis_lst.patches import patch_windows, split_of
+from lstsr_jax.data.patches import patch_windows, split_of
 
 
 def brute_force(observed, size, stride, fraction):

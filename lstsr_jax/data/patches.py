@@ -12,9 +12,7 @@ HELD_OUT_YEARS = range(2011, 2014)
 SPLITS = ("train", "validation", "test")
 
 
-def patch_windows(
-    observed: np.ndarray, size: int, stride: int, min_valid_fraction: float
-) -> Iterator[tuple[int, int]]:
+def patch_windows(observed: np.ndarray, size: int, stride: int, min_valid_fraction: float) -> Iterator[tuple[int, int]]:
     """Upper-left corners of the windows with enough observed pixels, row by row.
 
     Args:

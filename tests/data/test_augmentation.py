@@ -3,8 +3,8 @@ import dataclasses
 import numpy as np
 import pytest
 
-from lstsr_jax.augmentation import Augment, blurred, displaced
 from lstsr_jax.config import Config, TrainConfig
+from lstsr_jax.data.augmentation import Augment, blurred, displaced
 
 
 def test_a_blur_takes_noise_away_as_the_gaussian_says():
