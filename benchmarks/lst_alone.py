@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 import scipy.ndimage
 
-from lstsr_jax.evaluation.pairs import scored_mask
+from lstsr_jax.evaluation.pairs.score import scored_mask
 from lstsr_jax.geo.pair import FACTOR, PAIRS_SHIFT, Pair, read_pairs
 from lstsr_jax.geo.warp import warp_field
 from lstsr_jax.ops.gaps import fill_gaps

@@ -2,7 +2,7 @@
 
 from lstsr_jax.evaluation.leaks import check_unseen
 from lstsr_jax.evaluation.methods import name_predictors
-from lstsr_jax.evaluation.pairs_report import evaluate_pairs
+from lstsr_jax.evaluation.pairs.report import evaluate_pairs
 from lstsr_jax.evaluation.protocols import PROTOCOLS, Protocol, protocol
 from lstsr_jax.evaluation.reliability import reliability
 from lstsr_jax.evaluation.run import evaluate

@@ -18,7 +18,7 @@ from lstsr_jax.config import ModelConfig
 from lstsr_jax.errors import InputError
 from lstsr_jax.evaluation import evaluate_pairs
 from lstsr_jax.evaluation.methods import Method
-from lstsr_jax.evaluation.pairs import METRICS, pair_methods, pair_shifts, super_resolve
+from lstsr_jax.evaluation.pairs.score import METRICS, pair_methods, pair_shifts, super_resolve
 from lstsr_jax.geo import PAIRS_SHIFT, Shift, read_pairs, simulate_pair, write_pair
 from lstsr_jax.models import create_model
 from lstsr_jax.ops.resize import upsample

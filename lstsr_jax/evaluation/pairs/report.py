@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from lstsr_jax.errors import InputError
 from lstsr_jax.evaluation.figures import comparison_figure
 from lstsr_jax.evaluation.methods import Method, name_predictors
-from lstsr_jax.evaluation.pairs import (
+from lstsr_jax.evaluation.pairs.score import (
     METRICS,
     PAIRS,
     Registered,
@@ -23,7 +23,7 @@ from lstsr_jax.evaluation.pairs import (
     scored_mask,
     super_resolve,
 )
-from lstsr_jax.evaluation.texture import frequencies
+from lstsr_jax.evaluation.pairs.texture import frequencies
 from lstsr_jax.geo.pair import PAIRS_SHIFT, Pair, read_pairs
 from lstsr_jax.geo.registration import summarise
 from lstsr_jax.geo.warp import Shift, warp_field

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lstsr_jax.evaluation.texture import (
+from lstsr_jax.evaluation.pairs.texture import (
     fine_power_ratio,
     frequencies,
     gradient_rmse,

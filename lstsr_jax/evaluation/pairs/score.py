@@ -17,8 +17,8 @@ from tqdm import tqdm
 
 from lstsr_jax.errors import InputError
 from lstsr_jax.evaluation.methods import CLASSICAL, Method, classical_method, network_rows
+from lstsr_jax.evaluation.pairs.texture import fine_power_ratio, gradient_rmse, radial_spectrum, spectrum_ratio, taper
 from lstsr_jax.evaluation.protocols import Protocol
-from lstsr_jax.evaluation.texture import fine_power_ratio, gradient_rmse, radial_spectrum, spectrum_ratio, taper
 from lstsr_jax.geo.pair import FACTOR, PAIRS_SHIFT, Pair, recorded_shifts, register_pair
 from lstsr_jax.geo.warp import NO_SHIFT, Shift, warp_field
 from lstsr_jax.ops import metrics
