@@ -12,7 +12,7 @@ import numpy as np
 import scipy.ndimage
 
 from lstsr_jax.evaluation.pairs.score import scored_mask
-from lstsr_jax.geo.pair import FACTOR, PAIRS_SHIFT, Pair, read_pairs
+from lstsr_jax.geo.aster.pair import FACTOR, PAIRS_SHIFT, Pair, read_pairs
 from lstsr_jax.geo.warp import warp_field
 from lstsr_jax.ops.gaps import fill_gaps
 from lstsr_jax.ops.resize import upsample

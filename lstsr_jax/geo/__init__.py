@@ -1,9 +1,17 @@
 """MODIS granules: their grid, names, quality, reading, writing, and simulation. No JAX in here."""
 
-from lstsr_jax.geo.aster import AsterScene, mask_fillers, read_aster, reduce_aster
+from lstsr_jax.geo.aster.pair import PAIRS_SHIFT, Pair, read_pairs, recorded_shifts, register_pair
+from lstsr_jax.geo.aster.product import AsterScene, mask_fillers, read_aster, reduce_aster
+from lstsr_jax.geo.aster.registration import (
+    Registration,
+    ShiftSummary,
+    estimate_shift,
+    register_coarse,
+    register_guide,
+    summarise,
+)
 from lstsr_jax.geo.errors import GranuleError
 from lstsr_jax.geo.granule import Scene, read_lst, to_kelvin
-from lstsr_jax.geo.granule_writer import write_granule
 from lstsr_jax.geo.grid import (
     SINUSOIDAL,
     lonlat_to_sinusoidal,
@@ -16,24 +24,16 @@ from lstsr_jax.geo.grid import (
     tile_of,
     tile_transform,
 )
-from lstsr_jax.geo.landscape import Landscape, place_seed_of, simulate_landscape
 from lstsr_jax.geo.listing import Listing, LstLayer, Skipped, find_granules
 from lstsr_jax.geo.names import GranuleName, Overpass, parse_name
 from lstsr_jax.geo.ndvi import NdviScene, period_start, read_ndvi
 from lstsr_jax.geo.ndvi_library import PRODUCTS_1KM, PRODUCTS_250M, NdviLibrary
-from lstsr_jax.geo.pair import PAIRS_SHIFT, Pair, read_pairs, recorded_shifts, register_pair
 from lstsr_jax.geo.quality import QualityFields, QualityPolicy, accept, decode
 from lstsr_jax.geo.raster import pack_kelvin, write_raster
-from lstsr_jax.geo.registration import (
-    Registration,
-    ShiftSummary,
-    estimate_shift,
-    register_coarse,
-    register_guide,
-    summarise,
-)
-from lstsr_jax.geo.simulate import SimulatedGranule, aggregate_l4, simulate_granule
-from lstsr_jax.geo.simulate_pair import SimulatedPair, simulate_pair, write_pair
+from lstsr_jax.geo.simulate.granule import SimulatedGranule, aggregate_l4, simulate_granule
+from lstsr_jax.geo.simulate.granule_writer import write_granule
+from lstsr_jax.geo.simulate.landscape import Landscape, place_seed_of, simulate_landscape
+from lstsr_jax.geo.simulate.pair import SimulatedPair, simulate_pair, write_pair
 from lstsr_jax.geo.warp import Grid, Shift, place_field, warp_field
 
 __all__ = [

@@ -24,8 +24,8 @@ from lstsr_jax.evaluation.pairs.score import (
     super_resolve,
 )
 from lstsr_jax.evaluation.pairs.texture import frequencies
-from lstsr_jax.geo.pair import PAIRS_SHIFT, Pair, read_pairs
-from lstsr_jax.geo.registration import summarise
+from lstsr_jax.geo.aster.pair import PAIRS_SHIFT, Pair, read_pairs
+from lstsr_jax.geo.aster.registration import summarise
 from lstsr_jax.geo.warp import Shift, warp_field
 from lstsr_jax.predictor import Predictor
 from lstsr_jax.predictor.checkpoint import fingerprint
@@ -63,7 +63,7 @@ def evaluate_pairs(
 
     Args:
         predictors: trained networks of factor 4.
-        directory: of the pairs, see :mod:`lstsr_jax.geo.pair`.
+        directory: of the pairs, see :mod:`lstsr_jax.geo.aster.pair`.
         report_dir: receives the report; older files of the same name are replaced.
         classical: names of methods that need no checkpoint.
         registration: of the main table; the one without registration is always given as well.

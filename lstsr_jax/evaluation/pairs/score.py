@@ -19,7 +19,7 @@ from lstsr_jax.errors import InputError
 from lstsr_jax.evaluation.methods import CLASSICAL, Method, classical_method, network_rows
 from lstsr_jax.evaluation.pairs.texture import fine_power_ratio, gradient_rmse, radial_spectrum, spectrum_ratio, taper
 from lstsr_jax.evaluation.protocols import Protocol
-from lstsr_jax.geo.pair import FACTOR, PAIRS_SHIFT, Pair, recorded_shifts, register_pair
+from lstsr_jax.geo.aster.pair import FACTOR, PAIRS_SHIFT, Pair, recorded_shifts, register_pair
 from lstsr_jax.geo.warp import NO_SHIFT, Shift, warp_field
 from lstsr_jax.ops import metrics
 from lstsr_jax.ops.gaps import fill_gaps

@@ -12,8 +12,8 @@ import numpy as np
 import scipy.ndimage
 from numpy.typing import NDArray
 
-from lstsr_jax.geo.fields import Field, power_law_field, smoothstep
 from lstsr_jax.geo.ndvi import period_start
+from lstsr_jax.geo.simulate.fields import Field, power_law_field, smoothstep
 
 SEA, WATER, CROP, GRASS, FOREST, ROCK, TOWN = range(7)
 N_COVERS: Final = 7

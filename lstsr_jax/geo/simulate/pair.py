@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from rasterio.crs import CRS
 from rasterio.transform import Affine
 
-from lstsr_jax.geo.aster import AsterScene, reduce_aster
+from lstsr_jax.geo.aster.product import AsterScene, reduce_aster
 from lstsr_jax.geo.grid import SINUSOIDAL, tile_transform
 from lstsr_jax.geo.raster import write_raster
-from lstsr_jax.geo.simulate import FACTOR, aggregate_l4, simulate_granule
+from lstsr_jax.geo.simulate.granule import FACTOR, aggregate_l4, simulate_granule
 from lstsr_jax.geo.warp import Grid, Shift, warp_field
 
 PAIR_SHIFT: Final = Shift(0.837, 1.071)

@@ -7,11 +7,11 @@ from typing import Final, Literal
 import numpy as np
 
 from lstsr_jax.geo.grid import SINUSOIDAL, refine_transform
-from lstsr_jax.geo.hdf4_writer import MOD11A1_LAYERS, write_hdf4
 from lstsr_jax.geo.names import parse_name
 from lstsr_jax.geo.ndvi import NDVI_FILL, NDVI_SCALE, NDVI_VALID, PERIOD_DAYS, period_start
 from lstsr_jax.geo.raster import write_raster
-from lstsr_jax.geo.simulate import FACTOR, SimulatedGranule
+from lstsr_jax.geo.simulate.granule import FACTOR, SimulatedGranule
+from lstsr_jax.geo.simulate.hdf4_writer import MOD11A1_LAYERS, write_hdf4
 
 Format = Literal["hdf4", "cog"]
 _REMARK: Final = "simulated by lstsr-jax: not an observation"

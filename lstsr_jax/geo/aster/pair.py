@@ -15,11 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lstsr_jax.errors import InputError
-from lstsr_jax.geo.aster import FINE_PIXEL_M, read_aster, reduce_aster
+from lstsr_jax.geo.aster.product import FINE_PIXEL_M, read_aster, reduce_aster
+from lstsr_jax.geo.aster.registration import Registration, register_coarse, register_guide
 from lstsr_jax.geo.errors import GranuleError
 from lstsr_jax.geo.geotiff import read_band
 from lstsr_jax.geo.listing import Skipped
-from lstsr_jax.geo.registration import Registration, register_coarse, register_guide
 from lstsr_jax.geo.warp import Grid, Shift, place_field, warp_field
 
 FACTOR: Final = 4

@@ -13,10 +13,11 @@ import scipy.ndimage
 from numpy.typing import NDArray
 from rasterio.transform import Affine
 
-from lstsr_jax.geo.fields import Field, power_law_field
 from lstsr_jax.geo.granule import LST_SCALE_K
 from lstsr_jax.geo.grid import TILE_PIXELS, pixel_lonlat, tile_transform
-from lstsr_jax.geo.landscape import (
+from lstsr_jax.geo.names import LST_PRODUCTS
+from lstsr_jax.geo.simulate.fields import Field, power_law_field
+from lstsr_jax.geo.simulate.landscape import (
     ROCK,
     SEA,
     TOWN,
@@ -26,8 +27,7 @@ from lstsr_jax.geo.landscape import (
     place_seed_of,
     simulate_landscape,
 )
-from lstsr_jax.geo.names import LST_PRODUCTS
-from lstsr_jax.geo.weather import draw_weather, surface_temperature
+from lstsr_jax.geo.simulate.weather import draw_weather, surface_temperature
 
 FACTOR: Final = 4
 NOISE_K: Final = 0.08

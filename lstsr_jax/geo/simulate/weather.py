@@ -6,8 +6,8 @@ import datetime
 import numpy as np
 import scipy.ndimage
 
-from lstsr_jax.geo.fields import Field, power_law_field
-from lstsr_jax.geo.landscape import (
+from lstsr_jax.geo.simulate.fields import Field, power_law_field
+from lstsr_jax.geo.simulate.landscape import (
     N_COVERS,
     SEA,
     TOWN,
