@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from rasterio.crs import CRS
 from rasterio.transform import Affine
 
-from lstsr_jax.geo.atomic import replacing
+from lstsr_jax.files import replacing
 from lstsr_jax.geo.granule import LST_SCALE_K, LST_VALID
 
 

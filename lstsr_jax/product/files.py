@@ -12,8 +12,8 @@ import numpy as np
 import rasterio
 
 from lstsr_jax.errors import InputError
+from lstsr_jax.files import replacing
 from lstsr_jax.geo import write_raster
-from lstsr_jax.geo.atomic import replacing
 from lstsr_jax.product.fine import FineScene
 
 SUFFIX = {"cog": ".tif", "netcdf": ".nc", "zarr": ".zarr"}
@@ -129,7 +129,7 @@ def _stored(name: str, packed: bool) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def _replacing_directory(path: Path) -> Iterator[Path]:
-    """As :func:`lstsr_jax.geo.atomic.replacing`, for a directory."""
+    """As :func:`lstsr_jax.files.replacing`, for a directory."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
     try:

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
-from lstsr_jax.geo.atomic import replacing
+from lstsr_jax.files import replacing
 from lstsr_jax.product.fine import FineScene
 
 _ZOOM = 48  # coarse pixels along the side of the second row's part

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import rasterio
 
+from lstsr_jax.files import replacing
 from lstsr_jax.geo import SINUSOIDAL, pack_kelvin, tile_transform, write_raster
-from lstsr_jax.geo.atomic import replacing
 
 PLACE = tile_transform("h11v05", 4), SINUSOIDAL
 

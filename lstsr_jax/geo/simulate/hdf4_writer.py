@@ -12,7 +12,7 @@ from pyhdf.SD import SD, SDC
 from pyhdf.V import V  # noqa: F401  (gives HDF its vgstart method)
 from rasterio.transform import Affine
 
-from lstsr_jax.geo.atomic import replacing
+from lstsr_jax.files import replacing
 from lstsr_jax.geo.grid import EARTH_RADIUS_M
 from lstsr_jax.geo.names import GranuleName
 
