@@ -1,6 +1,6 @@
 """The recipe, one change at a time: short runs of EDSR on unseen periods and on unseen places.
 
-``python -m benchmarks.ablation --granules DIR --workdirs DIR [--rows "base,width 32"]`` trains each row on both
+``python -m studies.ablation --granules DIR --workdirs DIR [--rows "base,width 32"]`` trains each row on both
 splits (finished ones are kept) and prints RMSE over that of true bicubic on the test splits; ``--list``: commands only.
 """
 

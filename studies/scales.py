@@ -1,6 +1,6 @@
 """The same weights at 8 to 2 km, 4 to 1 km and 1 km to 250 m, in one table.
 
-``python -m benchmarks.scales --checkpoint guided --checkpoint guided-denoise --granules DIR --ndvi DIR --pairs DIR``.
+``python -m studies.scales --checkpoint guided --checkpoint guided-denoise --granules DIR --ndvi DIR --pairs DIR``.
 RMSE in K; at 1 km to 250 m against ASTER, without each pair's mean difference, registered by the constant shift.
 """
 

@@ -1,6 +1,6 @@
 """What more training brings on unseen dates and on unseen places, from the logs of finished runs.
 
-``python -m benchmarks.place_or_physics RUN [RUN ...] --figure docs/place_or_physics.png``: each RUN is a training
+``python -m studies.place_or_physics RUN [RUN ...] --figure docs/place_or_physics.png``: each RUN is a training
 workdir; its ``log.csv`` holds the RMSE of the network and of its bicubic input on the validation split by epoch.
 """
 

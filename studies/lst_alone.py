@@ -1,6 +1,6 @@
 """How much better than bicubic LST alone can be on the pairs of Table II: filters fitted to ASTER itself.
 
-``python -m benchmarks.lst_alone PAIRS_DIR`` fits by least squares, on every second pair, the weights with which
+``python -m studies.lst_alone PAIRS_DIR`` fits by least squares, on every second pair, the weights with which
 Gaussian residuals of the coarse field and of its bicubic interpolation are added to bicubic, and scores them on both
 halves. What was fitted to the truth itself says what a network that never sees it may hope for.
 """
