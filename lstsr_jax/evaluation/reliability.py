@@ -20,8 +20,7 @@ from tqdm import tqdm
 from lstsr_jax.data import PreparedDataset, evaluation_batches
 from lstsr_jax.evaluation.protocols import Protocol
 from lstsr_jax.evaluation.table import BATCH, crop
-from lstsr_jax.ops.degradation import degrade
-from lstsr_jax.ops.scales import coarsen
+from lstsr_jax.ops.degradation import coarsen, degrade
 from lstsr_jax.predictor import Predictor, SpreadCalibration
 from lstsr_jax.predictor.checkpoint import fingerprint
 from lstsr_jax.predictor.self_ensemble import mean_and_spread

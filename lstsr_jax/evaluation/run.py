@@ -16,8 +16,7 @@ from lstsr_jax.evaluation.methods import Method, build_methods, name_predictors
 from lstsr_jax.evaluation.protocols import Protocol
 from lstsr_jax.evaluation.report import write_report
 from lstsr_jax.evaluation.table import Scores, score
-from lstsr_jax.ops.degradation import degrade
-from lstsr_jax.ops.scales import coarsen
+from lstsr_jax.ops.degradation import coarsen, degrade
 from lstsr_jax.predictor import Predictor
 from lstsr_jax.predictor.checkpoint import fingerprint
 

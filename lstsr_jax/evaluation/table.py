@@ -14,8 +14,7 @@ from lstsr_jax.errors import InputError
 from lstsr_jax.evaluation.methods import Method
 from lstsr_jax.evaluation.protocols import Protocol
 from lstsr_jax.ops import metrics
-from lstsr_jax.ops.degradation import degrade
-from lstsr_jax.ops.scales import coarsen
+from lstsr_jax.ops.degradation import coarsen, degrade
 
 METRICS = ("psnr", "ssim", "rmse")
 BATCH = 32

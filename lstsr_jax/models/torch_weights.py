@@ -92,9 +92,7 @@ def unused_tensors(name: str, tensors: Mapping[str, Any], module: nn.Module | No
     return [key for key in arrays if key not in used and not is_counter(key)]
 
 
-def import_torch_state_dict(
-    name: str, tensors: Mapping[str, Any], module: nn.Module | None = None
-) -> dict[str, Any]:
+def import_torch_state_dict(name: str, tensors: Mapping[str, Any], module: nn.Module | None = None) -> dict[str, Any]:
     """Turn a state dict of the authors' PyTorch networks into Flax variables.
 
     Tensors that the authors' forward pass never uses (18.9 million parameters of MRUNet) are reported at

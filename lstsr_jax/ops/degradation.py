@@ -1,10 +1,12 @@
 """The degradation that makes training pairs: what a sensor with coarser pixels would have seen of a fine field."""
 
+from collections.abc import Mapping
+
 import jax
 import jax.numpy as jnp
 
 from lstsr_jax.ops.gaps import fill_gaps
-from lstsr_jax.ops.pooling import l4_pool
+from lstsr_jax.ops.pooling import l4_pool, pool_ndvi
 from lstsr_jax.ops.resize import upsample
 
 _ANY_TEMPERATURE_K = 280.0  # stands in where an image has no observation; masked out of every score
@@ -26,3 +28,18 @@ def degrade(truth: jax.Array, factor: int) -> tuple[jax.Array, jax.Array]:
     mask = upsample(observed.astype(truth.dtype), factor, "nearest") > 0.5
     coarse = fill_gaps(coarse)
     return jnp.where(jnp.isfinite(coarse), coarse, _ANY_TEMPERATURE_K), mask
+
+
+def coarsen(images: Mapping[str, jax.Array], factor: int) -> dict[str, jax.Array]:
+    """Pool ``ndvi``, ``(B, H, W, 1)``, by its mean and every other image, in K, by norm-L4.
+
+    Returns:
+        ``(B, H/factor, W/factor, 1)`` by name; a block of LST that holds a NaN is NaN.
+
+    Raises:
+        ValueError: if the sides are no multiples of ``factor``.
+    """
+    if factor == 1:
+        return dict(images)
+    pools = {"ndvi": pool_ndvi}
+    return {name: pools.get(name, l4_pool)(image, factor) for name, image in images.items()}

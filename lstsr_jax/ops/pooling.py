@@ -51,3 +51,32 @@ def l4_pool(lst: jax.Array, factor: int = 4) -> jax.Array:
     excess = (((d + 4.0) * d + 6.0) * d + 4.0) * d  # (1 + d)^4 - 1
     pooled = centre * (1.0 + jnp.expm1(0.25 * jnp.log1p(excess.mean(axis=-2, keepdims=True))))
     return jnp.where(valid, jnp.where(empty, 0.0, pooled), jnp.nan).squeeze(-2)
+
+
+def pool_ndvi(ndvi: jax.Array, factor: int = 4, method: str = "mean") -> jax.Array:
+    """Pool NDVI over the observed pixels of each ``factor`` x ``factor`` block.
+
+    Args:
+        ndvi: ``(..., H, W, 1)``; NaN where not observed.
+        factor: side of a block in pixels.
+        method: ``"mean"``, or ``"l4"``: ``(mean NDVI^4)^(1/4)``, what the paper's notebook did by sending
+            NDVI through the pooling meant for temperatures. It loses the sign of NDVI: water at -0.2
+            becomes +0.2.
+
+    Returns:
+        ``(..., H/f, W/f, 1)``; NaN only where a block holds no observation.
+    """
+    blocks = to_blocks(ndvi, factor)
+    known = jnp.isfinite(blocks)
+    count = known.sum(axis=-2)
+    blocks = jnp.where(known, blocks, 0.0)
+    some = jnp.maximum(count, 1)
+    if method == "mean":
+        pooled = blocks.sum(axis=-2) / some
+    else:  # in units of the block's largest value; a block of zeros has no fourth root worth a gradient
+        scale = jax.lax.stop_gradient(jnp.abs(blocks).max(axis=-2))
+        positive = scale > 0
+        relative = blocks / jnp.expand_dims(jnp.where(positive, scale, 1.0), -2)
+        fourth = jnp.where(positive, (relative**4).sum(axis=-2) / some, 1.0)
+        pooled = jnp.where(positive, scale * fourth**0.25, 0.0)
+    return jnp.where(count > 0, pooled, jnp.nan)

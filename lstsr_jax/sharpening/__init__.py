@@ -1,8 +1,8 @@
 """Classical sharpening of LST with a fine NDVI image: TsHARP and ATPRK."""
 
+from lstsr_jax.ops.pooling import pool_ndvi
 from lstsr_jax.sharpening.atprk import atprk
 from lstsr_jax.sharpening.kriging import area_semivariances, kriging_weights
-from lstsr_jax.sharpening.regression import pool_ndvi
 from lstsr_jax.sharpening.tsharp import tsharp
 from lstsr_jax.sharpening.variogram import fit_variogram, lag_distances, semivariogram
 

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from lstsr_jax.ops._shapes import require_factor, require_image
 from lstsr_jax.ops.energy import from_blocks
 from lstsr_jax.ops.gaps import fill_gaps
-from lstsr_jax.ops.pooling import to_blocks
+from lstsr_jax.ops.pooling import pool_ndvi, to_blocks
 
 POOLS = ("mean", "l4")
 _IMAGE = (-3, -2, -1)
@@ -64,35 +64,6 @@ def check_pair(
         if coarse_ndvi.shape != lst.shape:
             raise ValueError(f"coarse_ndvi {coarse_ndvi.shape} must have the shape of lst {lst.shape}")
     return lst, ndvi, coarse_ndvi
-
-
-def pool_ndvi(ndvi: jax.Array, factor: int = 4, method: str = "mean") -> jax.Array:
-    """Pool NDVI over the observed pixels of each ``factor`` x ``factor`` block.
-
-    Args:
-        ndvi: ``(..., H, W, 1)``; NaN where not observed.
-        factor: side of a block in pixels.
-        method: ``"mean"``, or ``"l4"``: ``(mean NDVI^4)^(1/4)``, what the paper's notebook did by sending
-            NDVI through the pooling meant for temperatures. It loses the sign of NDVI: water at -0.2
-            becomes +0.2.
-
-    Returns:
-        ``(..., H/f, W/f, 1)``; NaN only where a block holds no observation.
-    """
-    blocks = to_blocks(ndvi, factor)
-    known = jnp.isfinite(blocks)
-    count = known.sum(axis=-2)
-    blocks = jnp.where(known, blocks, 0.0)
-    some = jnp.maximum(count, 1)
-    if method == "mean":
-        pooled = blocks.sum(axis=-2) / some
-    else:  # in units of the block's largest value; a block of zeros has no fourth root worth a gradient
-        scale = jax.lax.stop_gradient(jnp.abs(blocks).max(axis=-2))
-        positive = scale > 0
-        relative = blocks / jnp.expand_dims(jnp.where(positive, scale, 1.0), -2)
-        fourth = jnp.where(positive, (relative**4).sum(axis=-2) / some, 1.0)
-        pooled = jnp.where(positive, scale * fourth**0.25, 0.0)
-    return jnp.where(count > 0, pooled, jnp.nan)
 
 
 def covariate(ndvi: jax.Array, factor: int, ndvi_pool: str, coarse_ndvi: jax.Array | None) -> Covariate:

@@ -16,10 +16,9 @@ import optax
 from flax import linen as nn
 
 from lstsr_jax.config import ModelConfig
-from lstsr_jax.ops.degradation import degrade
+from lstsr_jax.ops.degradation import coarsen, degrade
 from lstsr_jax.ops.metrics import rmse
 from lstsr_jax.ops.resize import upsample
-from lstsr_jax.ops.scales import coarsen
 from lstsr_jax.predictor import Normalization, coarse_to_fine
 from lstsr_jax.training.state import TrainState
 

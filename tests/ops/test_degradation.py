@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from lstsr_jax.ops.scales import coarsen
+from lstsr_jax.ops.degradation import coarsen
 
 
 def test_lst_pools_by_energy_and_ndvi_by_its_mean():
