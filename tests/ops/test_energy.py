@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from lstsr_jax import energy, pooling
+from lstsr_jax.ops import energy, pooling
 
 conserve_energy = jax.jit(energy.conserve_energy)
 l4_pool = jax.jit(pooling.l4_pool, static_argnames="factor")
