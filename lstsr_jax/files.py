@@ -1,9 +1,12 @@
-"""Files that appear whole or not at all."""
+"""Files that appear whole or not at all, and locks between processes."""
 
 import contextlib
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 
 @contextlib.contextmanager
@@ -25,3 +28,27 @@ def replacing(path: str | Path) -> Iterator[Path]:
     finally:
         temporary.unlink(missing_ok=True)
         temporary.with_name(temporary.name + ".aux.xml").unlink(missing_ok=True)  # GDAL's side file
+
+
+@contextlib.contextmanager
+def locked(path: str | Path, doing: str) -> Iterator[None]:
+    """Keep other processes out while the block runs; say on stderr when one has to wait.
+
+    The operating system releases the lock when its holder ends, however it ends.
+
+    Args:
+        path: the lock file; its directory is made if needed.
+        doing: what the others are waited for, such as "preparing the dataset X".
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(path)
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        print(f"waiting for another process that is {doing}", file=sys.stderr, flush=True)
+        lock.acquire(poll_interval=0.2)
+    try:
+        yield
+    finally:
+        lock.release()

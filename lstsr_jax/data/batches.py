@@ -57,7 +57,7 @@ class PreparedDataset:
             raise InputError(
                 f"split {split!r} of {self.metadata.get('source', self.directory)} is empty: "
                 f"it holds {', '.join(self.splits)} (split by {self.metadata.get('split_by')}); "
-                "add granules of more dates, take another rule, or, to evaluate only, --split all"
+                "add granules of more dates, take another rule, or evaluate them all (eval.py --split all)"
             )
         return self._builder.as_data_source(split)
 

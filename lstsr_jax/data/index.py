@@ -3,6 +3,7 @@
 import dataclasses
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,19 @@ from tqdm import tqdm
 
 from lstsr_jax.data.ndvi import ndvi_for
 from lstsr_jax.data.patches import SPLITS, patch_windows, split_of
+from lstsr_jax.data.summary import NAMED, Summary, skipped_files
 from lstsr_jax.errors import InputError
-from lstsr_jax.geo import GranuleError, NdviLibrary, Overpass, QualityPolicy, Scene, find_granules, read_lst
+from lstsr_jax.geo import (
+    GranuleError,
+    Listing,
+    LstLayer,
+    NdviLibrary,
+    Overpass,
+    QualityPolicy,
+    Scene,
+    find_granules,
+    read_lst,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,6 +60,25 @@ class PatchIndex:
     summary: dict[str, Any]
 
 
+def list_granules(directory: Path) -> Listing:
+    """The LST layers of a directory by their names, and the files left aside.
+
+    Raises:
+        InputError: if it is missing or holds no layer; the message says what it holds.
+    """
+    if not directory.is_dir():
+        raise InputError(f"--granules {directory}: no such directory")
+    listing = find_granules(directory)
+    if not listing.layers:
+        reasons = "; ".join(f"{path.name}: {reason}" for path, reason in listing.skipped[:NAMED])
+        raise InputError(
+            f"--granules {directory}: no MOD11A1 or MYD11A1 LST among its {len(listing.skipped)} files"
+            + (f" ({reasons})" if reasons else "")
+            + "; give a directory of .hdf granules or <granule>_LST_Day_1km.tif files"
+        )
+    return listing
+
+
 def index_granules(directory: Path, rule: CutRule, ndvi: Path | None = None) -> PatchIndex:
     """Read every granule once and list the patches to keep.
 
@@ -56,101 +87,77 @@ def index_granules(directory: Path, rule: CutRule, ndvi: Path | None = None) -> 
     Raises:
         InputError: if a directory is missing or holds no usable patch; the message says what was found.
     """
-    if not directory.is_dir():
-        raise InputError(f"--granules {directory}: no such directory")
-    found, skipped = find_granules(directory)
-    if not found:
-        reasons = "; ".join(f"{path.name}: {reason}" for path, reason in skipped[:3])
-        raise InputError(
-            f"--granules {directory}: no MOD11A1 or MYD11A1 LST among its {len(skipped)} files"
-            + (f" ({reasons})" if reasons else "")
-            + "; give a directory of .hdf granules or <granule>_LST_Day_1km.tif files"
-        )
+    listing = list_granules(directory)
     library = None if ndvi is None else NdviLibrary(ndvi)
-    layers, unreadable, dates, without_ndvi = [], [], set(), set()
-    highest, observed, dropped, assumed_clear = dict.fromkeys(SPLITS, 0.0), [], 0, 0
-    for path, overpass in tqdm(found, desc="indexing granules", unit="layer", disable=None):
+    summary, layers = Summary(), []
+    for found in tqdm(listing.layers, desc="indexing granules", unit="layer", disable=None):
         try:
-            scene = read_lst(path, overpass, rule.policy)
+            scene = read_lst(found.path, found.overpass, rule.policy)
         except GranuleError as error:
-            unreadable.append(path.name)
+            summary.add_unreadable(found.path.name, error)
             tqdm.write(f"skipped: {error}", file=sys.stderr)
             continue
-        dates.add(scene.date.isoformat())
-        if library is not None:
-            try:
-                known = np.isfinite(ndvi_for(library, scene)).any()  # a grid that does not fit is an error right here
-            except GranuleError as error:
-                known = False
-                path_of_ndvi = library.path_for(scene.tile, scene.date)
-                unreadable.append(path_of_ndvi.name if path_of_ndvi else "NDVI")
-                tqdm.write(f"skipped: {error}", file=sys.stderr)
-            if not known:
-                without_ndvi.add(scene.date.isoformat())
         valid = np.isfinite(scene.lst)
-        observed.append(float(valid.mean()))
-        assumed_clear += scene.quality is None
-        patches = []
-        for row, col in patch_windows(valid, rule.patch_size, rule.stride, rule.min_valid_fraction):
-            split = _split(scene, rule, row, col)
-            if split is None:
-                dropped += 1
-                continue
-            patches.append((row, col, split))
-            window = scene.lst[row : row + rule.patch_size, col : col + rule.patch_size]
-            highest[split] = max(highest[split], float(np.nanmax(window)))
-        layers.append(Layer(path, overpass, tuple(patches)))
+        summary.add_scene(scene, valid)
+        if library is not None and not _has_ndvi(library, scene, summary):
+            summary.without_ndvi.add(scene.date.isoformat())
+        layers.append(Layer(found.path, found.overpass, _patches(scene, valid, rule, summary)))
+    if not summary.max_k:
+        raise InputError(f"--granules {directory}: {_why_no_patch(listing.layers, rule, summary)}")
     counts = Counter(split for layer in layers for *_, split in layer.patches)
-    summary = {
-        "source": str(directory),
-        "ndvi": None if ndvi is None else str(ndvi),
-        "dates_without_ndvi": sorted(without_ndvi),
-        **dataclasses.asdict(rule),
-        "layers": len(found),
-        "dates": len(dates),
-        "unreadable": sorted(set(unreadable)),
-        "layers_without_quality": assumed_clear,
-        "patches": {split: counts[split] for split in SPLITS if counts[split]},
-        "dropped_by_split_rule": dropped,
-        "max_k": {split: highest[split] for split in SPLITS if counts[split]},
-    }
-    if not counts:
-        share = f"{100 * np.mean(observed):.1f} % of their pixels observed" if observed else "none readable"
-        raise InputError(
-            f"--granules {directory}: no usable patch in {len(found)} layers ({len(dates)} dates, {share}): none has a "
-            f"{rule.patch_size}x{rule.patch_size} window with {100 * rule.min_valid_fraction:g} % of its pixels "
-            f"observed{' that the split rule keeps' if dropped else ''}; lower --data.min-valid-fraction "
-            "or add granules"
+    return PatchIndex(
+        tuple(layers),
+        {
+            "source": str(directory),
+            "ndvi": None if ndvi is None else str(ndvi),
+            **dataclasses.asdict(rule),
+            "layers": len(listing.layers),
+            "skipped": skipped_files(listing.skipped, library),
+            "patches": {split: counts[split] for split in SPLITS if counts[split]},
+            **summary.values(),
+        },
+    )
+
+
+def _has_ndvi(library: NdviLibrary, scene: Scene, summary: Summary) -> bool:
+    """Whether any NDVI is known for a scene; an unreadable NDVI granule is reported."""
+    try:
+        return bool(np.isfinite(ndvi_for(library, scene)).any())  # a grid that does not fit is an error right here
+    except GranuleError as error:
+        path = library.path_for(scene.tile, scene.date)
+        summary.add_unreadable(path.name if path else "NDVI", error)
+        tqdm.write(f"skipped: {error}", file=sys.stderr)
+        return False
+
+
+def _patches(scene: Scene, valid: np.ndarray, rule: CutRule, summary: Summary) -> tuple[tuple[int, int, str], ...]:
+    patches = []
+    for row, col in patch_windows(valid, rule.patch_size, rule.stride, rule.min_valid_fraction):
+        split = split_of(
+            rule.split_by,
+            granule=f"{scene.granule}_{scene.overpass}",
+            date=scene.date,
+            tile=scene.tile,
+            row=row,
+            col=col,
+            size=rule.patch_size,
         )
-    return PatchIndex(tuple(layers), summary)
+        window = scene.lst[row : row + rule.patch_size, col : col + rule.patch_size]
+        summary.add_patch(split, window)
+        if split is not None:
+            patches.append((row, col, split))
+    return tuple(patches)
 
 
-def _split(scene: Scene, rule: CutRule, row: int, col: int) -> str | None:
-    return split_of(
-        rule.split_by,
-        granule=f"{scene.granule}_{scene.overpass}",
-        date=scene.date,
-        tile=scene.tile,
-        row=row,
-        col=col,
-        size=rule.patch_size,
+def _why_no_patch(layers: Sequence[LstLayer], rule: CutRule, summary: Summary) -> str:
+    """What was found instead of a patch, and the remedy."""
+    if not summary.observed:
+        reasons = "; ".join(list(summary.unreadable.values())[:NAMED])
+        return f"none of its {len(layers)} layers can be used: {reasons}"
+    share = 100 * float(np.mean(summary.observed))
+    return (
+        f"no usable patch in {len(layers)} layers ({len(summary.dates)} dates, {share:.1f} % of their pixels "
+        f"observed): none has a {rule.patch_size}x{rule.patch_size} window with {100 * rule.min_valid_fraction:g} % of "
+        f"its pixels observed{' that the split rule keeps' if summary.dropped else ''}; add granules, or train with a "
+        "smaller min_valid_fraction (train.py --data.min-valid-fraction)"
     )
-
-
-def describe(summary: dict[str, Any]) -> str:
-    """The summary of a build in one line."""
-    patches, size = summary["patches"], summary["patch_size"]
-    line = (
-        f"{sum(patches.values())} patches of {size} x {size} from {summary['source']}: "
-        f"{summary['layers']} layers of {summary['dates']} dates "
-        f"({', '.join(f'{split} {count}' for split, count in patches.items())}; split by {summary['split_by']})"
-    )
-    if summary["dropped_by_split_rule"]:
-        line += f"; {summary['dropped_by_split_rule']} left out by the split rule"
-    if summary["layers_without_quality"]:
-        line += f"; {summary['layers_without_quality']} layers without QC, taken as all clear"
-    if summary["dates_without_ndvi"]:
-        line += f"; {len(summary['dates_without_ndvi'])} dates without NDVI"
-    if summary["unreadable"]:
-        line += f"; {len(summary['unreadable'])} unreadable: {', '.join(summary['unreadable'])}"
-    return line

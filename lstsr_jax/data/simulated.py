@@ -6,6 +6,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from lstsr_jax.files import locked
 from lstsr_jax.geo import place_seed_of, simulate_granule, simulate_landscape, write_granule
 
 TILE = "h18v04"
@@ -17,9 +18,18 @@ CLOUD_FRACTION = 0.2
 
 
 def write_simulated_granules(directory: Path) -> Path:
-    """Write the simulated granules as HDF4-EOS into ``directory`` unless they are there already; return it."""
-    if directory.is_dir():
-        return directory
+    """Write the simulated granules as HDF4-EOS into ``directory`` unless they are there already; return it.
+
+    Of several processes one writes, and the others wait for it.
+    """
+    if not directory.is_dir():
+        with locked(directory.with_name(f".{directory.name}.lock"), f"simulating granules in {directory}"):
+            if not directory.is_dir():
+                _write(directory)
+    return directory
+
+
+def _write(directory: Path) -> None:
     partial = directory.with_name(directory.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
@@ -31,4 +41,3 @@ def write_simulated_granules(directory: Path) -> Path:
         )
         write_granule(granule, partial, format="hdf4")
     partial.rename(directory)
-    return directory

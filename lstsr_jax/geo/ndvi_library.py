@@ -52,6 +52,11 @@ class NdviLibrary:
                 "<granule>_..._16_days_NDVI.tif files"
             )
 
+    @property
+    def paths(self) -> list[Path]:
+        """Its granules, by path."""
+        return sorted(path for periods in self._files.values() for _, path in periods.values())
+
     def path_for(self, tile: str, date: datetime.date) -> Path | None:
         """The granule of ``tile`` whose 16 days hold ``date`` or lie nearest to it; None if all are too far away."""
         periods = self._files.get(tile, {})

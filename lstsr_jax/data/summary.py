@@ -1,0 +1,90 @@
+"""What indexing a directory of granules found: counted scene by scene, kept as the dataset's metadata, and told."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lstsr_jax.data.acquisitions import Acquisitions
+from lstsr_jax.data.patches import SPLITS
+from lstsr_jax.geo import GranuleError, NdviLibrary, Scene, Skipped
+
+NAMED = 3
+"""Files named in a line; the metadata name ``RECORDED``."""
+RECORDED = 20
+
+
+class Summary:
+    """What was found so far."""
+
+    def __init__(self) -> None:
+        """Nothing yet."""
+        self.unreadable: dict[str, str] = {}
+        self.dates: set[str] = set()
+        self.without_ndvi: set[str] = set()
+        self.observed: list[float] = []
+        self.max_k: dict[str, float] = {}
+        self.dropped = 0
+        self._assumed_clear = 0
+        self._acquisitions = Acquisitions()
+
+    def add_unreadable(self, name: str, error: GranuleError) -> None:
+        """Count a file that cannot be read."""
+        self.unreadable.setdefault(name, str(error))
+
+    def add_scene(self, scene: Scene, valid: np.ndarray) -> None:
+        """Count a scene with its observed pixels."""
+        self.dates.add(scene.date.isoformat())
+        self.observed.append(float(valid.mean()))
+        self._assumed_clear += not scene.quality_known
+        self._acquisitions.add(scene.product, scene.tile, scene.date)
+
+    def add_patch(self, split: str | None, lst: np.ndarray) -> None:
+        """Count a patch; the split rule leaves those out whose split is None."""
+        if split is None:
+            self.dropped += 1
+        else:
+            self.max_k[split] = max(self.max_k.get(split, 0.0), float(np.nanmax(lst)))
+
+    def values(self) -> dict[str, Any]:
+        """What goes into the dataset's metadata."""
+        return {
+            "dates": len(self.dates),
+            "dates_without_ndvi": sorted(self.without_ndvi),
+            "unreadable": sorted(self.unreadable),
+            "layers_without_quality": self._assumed_clear,
+            "dropped_by_split_rule": self.dropped,
+            "max_k": {split: self.max_k[split] for split in SPLITS if split in self.max_k},
+            "acquisitions": self._acquisitions.to_json(),
+        }
+
+
+def skipped_files(skipped: Sequence[Skipped], library: NdviLibrary | None) -> dict[str, Any]:
+    """Files beside the LST that are not read, less those of the NDVI: how many, and the first with the reason."""
+    ndvi = set() if library is None else {path.resolve() for path in library.paths}
+    left = [(path, reason) for path, reason in skipped if Path(path).resolve() not in ndvi]
+    return {"count": len(left), "first": [{"file": path.name, "reason": reason} for path, reason in left[:RECORDED]]}
+
+
+def describe(summary: dict[str, Any]) -> str:
+    """The summary of a build in one line."""
+    patches, size = summary["patches"], summary["patch_size"]
+    line = (
+        f"{sum(patches.values())} patches of {size} x {size} from {summary['source']}: "
+        f"{summary['layers']} layers of {summary['dates']} dates "
+        f"({', '.join(f'{split} {count}' for split, count in patches.items())}; split by {summary['split_by']})"
+    )
+    if summary["dropped_by_split_rule"]:
+        line += f"; {summary['dropped_by_split_rule']} left out by the split rule"
+    if summary["layers_without_quality"]:
+        line += f"; {summary['layers_without_quality']} layers without QC, taken as all clear"
+    if summary["dates_without_ndvi"]:
+        line += f"; {len(summary['dates_without_ndvi'])} dates without NDVI"
+    if summary["unreadable"]:
+        line += f"; {len(summary['unreadable'])} unreadable: {', '.join(summary['unreadable'])}"
+    if skipped := summary["skipped"]["count"]:
+        named = [f"{entry['file']} ({entry['reason']})" for entry in summary["skipped"]["first"][:NAMED]]
+        more = f" and {skipped - len(named)} more" if skipped > len(named) else ""
+        line += f"; {skipped} files skipped: {', '.join(named)}{more}"
+    return line
