@@ -1,26 +1,26 @@
 """Reading HDF4-EOS grids through pyhdf: datasets, their attributes, the grid, the granule's name.
 
+libhdf4 runs in a process of its own, see `lstsr_jax.geo.hdf4_process`.
 rasterio's wheels have no HDF4 driver, so the transform comes from StructMetadata.0, the text on the grid.
 """
 
 import contextlib
 import dataclasses
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
-from pyhdf.error import HDF4Error
-from pyhdf.SD import SD, SDC
 from rasterio.transform import Affine
 
+from lstsr_jax.geo.content import require_file
 from lstsr_jax.geo.errors import GranuleError
 from lstsr_jax.geo.grid import EARTH_RADIUS_M, TILE_WIDTH_M, tile_bounds, tile_transform
+from lstsr_jax.geo.hdf4_child import MAGIC
+from lstsr_jax.geo.hdf4_process import PROCESS
 from lstsr_jax.geo.names import GranuleName, parse_name
 
-MAGIC: Final = b"\x0e\x03\x13\x01"
 _NUMBER = r"([-+\d.eE]+)"
 
 
@@ -37,15 +37,38 @@ class Dataset:
     attributes: dict[str, Any]
 
 
+class _Texts(Mapping[str, Any]):
+    """The attributes of a file, such as StructMetadata.0, each read when it is asked for: they are long."""
+
+    def __init__(self, path: Path, key: int, names: list[str]) -> None:
+        """Know their names."""
+        self._path, self._key, self._names = path, key, names
+
+    def __getitem__(self, name: str) -> Any:
+        """Read one."""
+        if name not in self._names:
+            raise KeyError(name)
+        return PROCESS.ask(self._path, self._key, "text", name)[0]["text"]
+
+    def __iter__(self) -> Iterator[str]:
+        """Their names."""
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        """How many."""
+        return len(self._names)
+
+
 class Hdf4Granule:
     """An open HDF4-EOS file; get one from `open_hdf4`."""
 
-    def __init__(self, path: Path, sd: SD) -> None:
-        """Keep the handle and read the names and the text attributes."""
+    def __init__(self, path: Path, key: int) -> None:
+        """Open the file and read the names of what is in it."""
         self.path = path
-        self._sd = sd
-        self.names: tuple[str, ...] = tuple(sd.datasets())
-        self.texts: dict[str, Any] = sd.attributes()
+        self._key = key
+        found, _ = PROCESS.ask(path, key, "open")
+        self.names: tuple[str, ...] = tuple(found["names"])
+        self.texts: Mapping[str, Any] = _Texts(path, key, found["texts"])
 
     def read(self, name: str) -> Dataset:
         """Read one dataset.
@@ -62,17 +85,11 @@ class Hdf4Granule:
         if name not in self.names:
             known = ", ".join(self.names[:12]) or "none"
             raise GranuleError(f"{self.path}: no dataset {name}, only {known}; give the right product")
-        try:
-            sds = self._sd.select(name)
-            try:
-                attributes, values = dict(sds.attributes()), np.asarray(sds[:])
-            finally:
-                sds.endaccess()
-        except (HDF4Error, ValueError, TypeError) as error:
-            raise _broken(self.path, error) from None
+        found, values = PROCESS.ask(self.path, self._key, "read", name)
+        assert values is not None
         if values.ndim != 2:
             raise GranuleError(f"{self.path}: {name} has shape {values.shape}, not (H, W); download it again")
-        return Dataset(values, attributes)
+        return Dataset(values, found["attributes"])
 
     def name(self) -> GranuleName:
         """The granule's name: the file's, or the one recorded inside a file that was renamed.
@@ -139,27 +156,9 @@ def open_hdf4(path: Path) -> Iterator[Hdf4Granule]:
     Raises:
         GranuleError: missing, not HDF4 by its first bytes, or cut short.
     """
+    require_file(path, "an HDF4 file", (MAGIC,))
+    key = PROCESS.new_key()
     try:
-        with path.open("rb") as file:
-            head = file.read(8)
-    except FileNotFoundError:
-        raise GranuleError(f"{path}: no such file; check the path") from None
-    except OSError as error:
-        raise GranuleError(f"{path}: cannot be opened ({error.strerror}); check the path") from None
-    if not head.startswith(MAGIC):
-        found = "HDF5" if head.startswith(b"\x89HDF") else "a web page" if head[:1] == b"<" else repr(head)
-        raise GranuleError(f"{path}: not an HDF4 file but {found}; download it again, logged in")
-    try:
-        sd = SD(str(path), SDC.READ)
-    except HDF4Error as error:
-        raise _broken(path, error) from None
-    try:
-        yield Hdf4Granule(path, sd)
-    except HDF4Error as error:
-        raise _broken(path, error) from None
+        yield Hdf4Granule(path, key)
     finally:
-        sd.end()
-
-
-def _broken(path: Path, error: Exception) -> GranuleError:
-    return GranuleError(f"{path}: the HDF4 file is truncated or damaged ({error}); download it again")
+        PROCESS.ask(path, key, "close")

@@ -1,0 +1,64 @@
+"""What a file holds by its first bytes: what is left of a download that went wrong is told from what was asked for."""
+
+import stat
+from collections.abc import Collection
+from pathlib import Path
+from typing import Final
+
+from lstsr_jax.geo.errors import GranuleError
+
+_HEAD: Final = 512
+_BINARY: Final = {
+    b"\x0e\x03\x13\x01": "an HDF4 file",
+    b"\x89HDF": "an HDF5 file",
+    b"CDF": "a netCDF file",
+    b"II*\x00": "a GeoTIFF",
+    b"MM\x00*": "a GeoTIFF",
+    b"II+\x00": "a GeoTIFF",
+    b"MM\x00+": "a GeoTIFF",
+}
+_PACKED: Final = {b"\x1f\x8b": "gzip", b"PK\x03\x04": "zip", b"BZh": "bzip2", b"\xfd7zXZ": "xz"}
+
+
+def require_file(path: Path, kind: str, starts: Collection[bytes]) -> None:
+    """Refuse what is no readable file that starts as it should.
+
+    Args:
+        path: the file.
+        kind: what it should be, such as "an HDF4 file".
+        starts: how such files start.
+
+    Raises:
+        GranuleError: naming what it is instead, and the remedy.
+    """
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise GranuleError(f"{path}: cannot be opened (it is no file); check the path")
+        with path.open("rb") as file:
+            head = file.read(_HEAD)
+    except FileNotFoundError:
+        raise GranuleError(f"{path}: no such file; check the path") from None
+    except OSError as error:
+        raise GranuleError(f"{path}: cannot be opened ({error.strerror}); check the path") from None
+    if not head.startswith(tuple(starts)):
+        raise GranuleError(f"{path}: not {kind} but {_found(head)}")
+
+
+def _found(head: bytes) -> str:
+    """What a file is that starts so, and the remedy."""
+    text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+    if not head:
+        return "empty; download it again"
+    for magic, packer in _PACKED.items():
+        if head.startswith(magic):
+            return f"packed by {packer}; unpack it"
+    for magic, kind in _BINARY.items():
+        if head.startswith(magic):
+            return f"{kind}; give it the right suffix, or download it again"
+    if text.startswith(b"<"):
+        return "a web page or XML; download it again, logged in"
+    if text.startswith((b"{", b"[")):
+        return "JSON, most likely an error message of the server; download it again, logged in"
+    if not head.strip(b"\x00"):
+        return "zeros; download it again"
+    return f"something that starts with {head[:8]!r}; it is damaged: download it again"

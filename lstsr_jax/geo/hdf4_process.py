@@ -1,0 +1,245 @@
+"""The child process that reads HDF4, as seen from this process: started when needed, kept, started again after a crash.
+
+libhdf4 aborts, or never comes back, on some damaged files. Every process has a child of its own, whatever way it was
+started; threads share it, one request at a time. The child ends with its parent, whatever ends that.
+"""
+
+import atexit
+import contextlib
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from multiprocessing.spawn import get_executable
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lstsr_jax.geo import hdf4_child
+from lstsr_jax.geo.errors import GranuleError
+
+ANSWER_WITHIN_S: float = 60.0
+"""How long the child may take for one answer before its file is given up; generous, for files on slow disks."""
+COMMAND: Final = ("-P", "-S", "-W", "ignore", hdf4_child.__file__)
+
+
+_NO_ANSWER: Final = "the HDF4 library does not come to an end"
+
+
+class _LostError(Exception):
+    """The child died or did not answer in time."""
+
+
+class _Child:
+    """A running child, with pipes of its own."""
+
+    def __init__(self, command: tuple[str, ...]) -> None:
+        """Start it and wait until it is ready."""
+        environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+        try:
+            with _standard_streams():
+                self._process = subprocess.Popen(
+                    [os.fsdecode(get_executable() or sys.executable), *command],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.DEVNULL,
+                    bufsize=0,
+                    env=environment,
+                    start_new_session=True,  # Ctrl-C and Ctrl-Z are for the parent
+                )
+        except OSError as error:
+            raise GranuleError(
+                f"HDF4 cannot be read: no process can be started for it ({error.strerror}); see ulimit -u and -n"
+            ) from error
+        self.files: set[str] = set()
+        assert self._process.stdin is not None and self._process.stdout is not None
+        self._in, self._out = self._process.stdin, self._process.stdout
+        try:
+            answer, _ = self.ask({"sys_path": [entry for entry in sys.path if isinstance(entry, str)]})
+        except _LostError:
+            answer = {"missing": "it ends at once"}
+        if "ready" not in answer:
+            raise GranuleError(f"HDF4 cannot be read: {answer.get('missing')}; install pyhdf and numpy again")
+
+    @property
+    def pid(self) -> int:
+        """Its process number."""
+        return self._process.pid
+
+    @property
+    def ended(self) -> bool:
+        """Whether something else has ended it, such as the system for want of memory."""
+        return self._process.poll() is not None
+
+    def ask(self, request: dict[str, Any]) -> tuple[dict[str, Any], NDArray[Any] | None]:
+        """Send a request and wait for the answer and its array.
+
+        Raises:
+            _LostError: if the child died or did not answer in time; it is gone then.
+        """
+        late = threading.Event()
+
+        def give_up() -> None:
+            late.set()
+            self._process.kill()
+
+        timer = threading.Timer(ANSWER_WITHIN_S, give_up)
+        timer.daemon = True
+        timer.start()
+        try:
+            hdf4_child.send(self._in.fileno(), request)
+            if request.get("ask") == "close":
+                return {}, None
+            answer = hdf4_child.message_of(self._out.fileno())
+            values = None
+            if answer is not None and "dtype" in answer:
+                values = np.empty(answer["shape"], answer["dtype"])
+                rest = values.data.cast("B") if values.size else memoryview(b"")
+                while rest:
+                    count = self._out.readinto(rest)  # type: ignore[attr-defined]
+                    if not count:
+                        answer = None
+                        break
+                    rest = rest[count:]
+        except BrokenPipeError:
+            answer = None
+        except BaseException:  # Ctrl-C: what comes next on the pipe is unknown
+            self.stop(kill=True)
+            raise
+        finally:
+            timer.cancel()
+            timer.join()
+        if answer is None:
+            self.stop(kill=True)
+            raise _LostError(_NO_ANSWER if late.is_set() else f"the HDF4 library crashed ({self._process.returncode})")
+        return answer, values
+
+    def stop(self, kill: bool = False) -> None:
+        """End it and wait for its end."""
+        if kill:
+            self._process.kill()
+        self._in.close()
+        self._out.close()
+        try:
+            self._process.wait(5)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def forget(self) -> None:
+        """After a fork: it is the parent's. Its pipes are closed here, so that it ends with the parent."""
+        self._in.close()
+        self._out.close()
+        self._process.returncode = 0  # not ours to wait for
+
+
+class Hdf4Process:
+    """The child of this process."""
+
+    def __init__(self, command: tuple[str, ...] = COMMAND) -> None:
+        """Start nothing yet."""
+        self._command = command
+        self._lock = threading.RLock()
+        self._child: _Child | None = None
+        self._opened = 0
+
+    @property
+    def pid(self) -> int | None:
+        """Process number of the child, if one is kept."""
+        return None if self._child is None else self._child.pid
+
+    def new_key(self) -> int:
+        """A number for a file that is opened."""
+        with self._lock:
+            self._opened += 1
+            return self._opened
+
+    def ask(
+        self, path: Path, key: int, ask: str, name: str | None = None
+    ) -> tuple[dict[str, Any], NDArray[Any] | None]:
+        """Ask about one file; a child that is new since it was opened opens it again.
+
+        Args:
+            path: the file.
+            key: from `new_key`.
+            ask: ``"open"``, ``"text"``, ``"read"`` or ``"close"``.
+            name: of the text or dataset.
+
+        Returns:
+            The answer, and the array that belongs to it.
+
+        Raises:
+            GranuleError: the file is damaged, or the library crashed or hung over it.
+        """
+        place = os.path.abspath(path)
+        request = {"path": place, "file": key, "ask": ask, "name": name, "seconds": ANSWER_WITHIN_S}
+        with self._lock:
+            if self._child is not None and self._child.ended:
+                self.stop()
+            if ask == "close" and (self._child is None or place not in self._child.files):
+                return {}, None
+            while True:
+                child = self._child = self._child or _Child(self._command)
+                others = child.files - {place}
+                child.files.add(place)
+                try:
+                    answer, values = child.ask(request)
+                except _LostError as error:
+                    self._child = None
+                    if ask == "close":
+                        return {}, None
+                    if others and str(error) != _NO_ANSWER:
+                        continue  # it may have died of an earlier file: ask once more, of a child that has seen none
+                    raise GranuleError(f"{path}: truncated or damaged ({error}); download it again") from None
+                except BaseException:
+                    self._child = None
+                    raise
+                if "damage" in answer or "fault" in answer:
+                    self.stop()
+                    if "fault" in answer:
+                        raise GranuleError(f"{path}: cannot be read ({answer['fault']}); check the disk and the memory")
+                    raise GranuleError(f"{path}: truncated or damaged ({answer['damage']}); download it again")
+                return answer, values
+
+    def stop(self, patience_s: float = -1) -> None:
+        """End the child; the next request starts another.
+
+        Args:
+            patience_s: how long to wait for a request of another thread; without end by default.
+        """
+        if self._lock.acquire(timeout=patience_s):
+            try:
+                child, self._child = self._child, None
+                if child is not None:
+                    child.stop()
+            finally:
+                self._lock.release()
+
+    def forget(self) -> None:
+        """After a fork: start without a child, and without a lock that another thread may have held."""
+        self._lock = threading.RLock()
+        child, self._child = self._child, None
+        if child is not None:
+            child.forget()
+
+
+@contextlib.contextmanager
+def _standard_streams() -> Iterator[None]:
+    """Keep the pipes off the numbers 0 to 2 where stdin, stdout or stderr are closed: others print there."""
+    held: list[int] = []
+    try:
+        while not held or held[-1] < 3:
+            held.append(os.open(os.devnull, os.O_RDWR))
+        yield
+    finally:
+        for fd in held:
+            os.close(fd)
+
+
+PROCESS: Final = Hdf4Process()
+atexit.register(PROCESS.stop, 2.0)  # later the end of this process closes the pipes, and the child ends by that
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=PROCESS.forget)
