@@ -21,6 +21,7 @@ def main() -> None:
             registration=arguments.registration,
             shift=Shift(*arguments.registration_shift),
             ensemble=arguments.self_ensemble,
+            checkpoints=arguments.checkpoint,
         )
         print(f"{table}\n\nreport: {arguments.report_dir}")
         return
@@ -38,9 +39,10 @@ def main() -> None:
         split=arguments.split,
         coarsen_by=arguments.coarsen,
         ensemble=arguments.self_ensemble,
+        checkpoints=arguments.checkpoint,
     )
     if arguments.reliability:
-        named = name_predictors(predictors)
+        named = name_predictors(predictors, arguments.checkpoint)
         strict = protocol("strict")
         table += "\n\n" + reliability(
             named, dataset, arguments.report_dir, protocol=strict, coarsen_by=arguments.coarsen

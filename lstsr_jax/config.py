@@ -126,7 +126,8 @@ class TrainConfig:
 class Config:
     """Everything that decides a training run."""
 
-    preset: str = "recommended"
+    preset: str = "custom"
+    """Which preset the values started from; ``custom``: none."""
     data: DataConfig = dataclasses.field(default_factory=DataConfig)
     model: ModelConfig = dataclasses.field(default_factory=ModelConfig)
     train: TrainConfig = dataclasses.field(default_factory=TrainConfig)

@@ -23,6 +23,14 @@ def test_authors_code_preset_differs_where_their_code_does():
     assert config.model.upsampling == "bilinear"
 
 
+def test_a_configuration_of_ones_own_claims_no_preset():
+    assert configs.Config().preset not in configs.PRESETS
+    old = configs.to_json(configs.preset("recommended"))
+    assert configs.from_json(old).preset == "recommended"
+    del old["preset"]
+    assert configs.from_json(old).preset == "custom"
+
+
 @pytest.mark.parametrize("name", configs.PRESETS)
 def test_json_round_trip(name):
     config = configs.preset(name)

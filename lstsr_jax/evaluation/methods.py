@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -11,7 +12,8 @@ from lstsr_jax.evaluation.protocols import Protocol
 from lstsr_jax.ops.energy import conserve_energy
 from lstsr_jax.ops.resize import upsample
 from lstsr_jax.predictor import Predictor
-from lstsr_jax.predictor.self_ensemble import KNOWN, known_mean
+from lstsr_jax.predictor.checkpoint import CHECKPOINTS
+from lstsr_jax.predictor.self_ensemble import KNOWN
 from lstsr_jax.sharpening import atprk, tsharp
 
 
@@ -72,24 +74,25 @@ def network_method(name: str, predictor: Predictor, protocol: Protocol) -> Metho
     return Method(name, lambda coarse, ndvi: predictor(coarse), crop_as_learned=True)
 
 
-def self_ensemble(method: Method, predictor: Predictor) -> Method:
-    """The mean of a network's answers to the flips and rotations it was trained with, a row such as ``<name>-x8``."""
-
-    def apply(coarse: jax.Array, ndvi: Any) -> jax.Array:
-        guide = (ndvi,) if predictor.guided and ndvi is not None else ()
-        known = predictor.orientations
-        return known_mean(lambda x, *g: method.apply(x, *(g or (None,))), coarse, *guide, conserve=False, known=known)
-
-    return dataclasses.replace(method, name=f"{method.name}-x{KNOWN[predictor.orientations]}", apply=apply)
+def network_rows(predictors: Mapping[str, Predictor], protocol: Protocol) -> list[Method]:
+    """The rows of networks, by name."""
+    return [network_method(name, predictor, protocol) for name, predictor in predictors.items()]
 
 
-def network_rows(predictors: Mapping[str, Predictor], protocol: Protocol, ensemble: bool) -> list[Method]:
-    """The networks' rows, each followed by its self-ensemble if asked for, unless that is what it answers with."""
-    rows = []
+def with_self_ensembles(predictors: Mapping[str, Predictor]) -> dict[str, Predictor]:
+    """Each network followed by the one that answers with its self-ensemble's mean, as ``<name>-x8``.
+
+    Not those that answer so anyway, or know a single orientation.
+    """
+    rows: dict[str, Predictor] = {}
     for name, predictor in predictors.items():
-        rows.append(network_method(name, predictor, protocol))
-        if ensemble and not predictor.ensembles and KNOWN[predictor.orientations] > 1:
-            rows.append(self_ensemble(rows[-1], predictor))
+        rows[name] = predictor
+        count = KNOWN[predictor.orientations]
+        if not predictor.ensembles and count > 1:
+            row = f"{name}-x{count}"
+            rows[row if row not in predictors else f"{name}-self-ensemble"] = dataclasses.replace(
+                predictor, ensembles=True
+            )
     return rows
 
 
@@ -98,23 +101,58 @@ def build_methods(
     predictors: Mapping[str, Predictor],
     protocol: Protocol,
     factor: int,
-    *,
-    ensemble: bool = False,
 ) -> list[Method]:
-    """The rows of a table: classical methods first, then the networks, each with its self-ensemble if asked for.
+    """The rows of a table: classical methods first, then the networks.
 
     Raises:
         InputError: if a classical method is unknown.
     """
     rows = [classical_method(name, protocol, factor) for name in classical]
-    return rows + network_rows(predictors, protocol, ensemble)
+    return rows + network_rows(predictors, protocol)
 
 
-def name_predictors(predictors: Sequence[Predictor]) -> dict[str, Predictor]:
-    """Rows named after the models; a second of the same model is called ``mrunet-2``."""
+def name_predictors(predictors: Sequence[Predictor], checkpoints: Sequence[str] | None = None) -> dict[str, Predictor]:
+    """Rows for networks: a single one is named after its model, several after where they come from.
+
+    Args:
+        predictors: trained networks.
+        checkpoints: what each was loaded from: a shipped model's name, a training workdir or a checkpoint directory;
+            None names all after their models.
+
+    Returns:
+        Networks by name, such as ``mrunet`` alone, ``default`` and ``my-run`` of two; a second of a name is
+        ``my-run-2``.
+    """
+    names: list[str] = [predictor.config.name for predictor in predictors]
+    if checkpoints is not None and len(names) > 1:
+        names = [_short_name(path) for path in checkpoints]
     named: dict[str, Predictor] = {}
-    for predictor in predictors:
-        model = predictor.config.name
-        number = sum(other.config.name == model for other in named.values()) + 1
-        named[model if number == 1 else f"{model}-{number}"] = predictor
+    for name, predictor in zip(names, predictors, strict=True):
+        unique, number = name, 1
+        while unique in named or unique.removesuffix("-mean") in CLASSICAL:
+            number += 1
+            unique = f"{name}-{number}"
+        named[unique] = predictor
     return named
+
+
+def _short_name(checkpoint: str) -> str:
+    """The last part of a path that says something: of ``runs/a/checkpoints/40`` it is ``a-40``."""
+    *lead, last = Path(checkpoint).resolve().parts if Path(checkpoint).exists() else Path(checkpoint).parts
+    if last == CHECKPOINTS and lead:
+        return lead[-1]
+    if last.isdigit() and len(lead) > 1 and lead[-1] == CHECKPOINTS:
+        return f"{lead[-2]}-{last}"
+    return last
+
+
+def describe_predictors(
+    rows: Mapping[str, Predictor], named: Mapping[str, Predictor], checkpoints: Sequence[str] | None
+) -> dict[str, dict[str, str | None]]:
+    """What ``metrics.json`` says of each network's row: the path it was loaded from, and its fingerprint."""
+    paths: dict[str, str] = {} if checkpoints is None else dict(zip(named, checkpoints, strict=True))
+    described, path = {}, None
+    for name, predictor in rows.items():
+        path = paths.get(name, path)  # a self-ensemble follows its network
+        described[name] = {"path": path, "fingerprint": predictor.fingerprint}
+    return described

@@ -22,8 +22,8 @@ from lstsr_jax.evaluation.protocols import Protocol
 from lstsr_jax.evaluation.table import BATCH, crop
 from lstsr_jax.ops.degradation import coarsen, degrade
 from lstsr_jax.predictor import Predictor, SpreadCalibration
-from lstsr_jax.predictor.checkpoint import fingerprint
 from lstsr_jax.predictor.self_ensemble import mean_and_spread
+from lstsr_jax.scene import conserves_energy
 
 LEVELS = (0.5, 0.68, 0.8, 0.9, 0.95, 0.99)
 STATED = 0.9
@@ -41,7 +41,7 @@ def errors_and_spread(
         coarse, mask = degrade(fine["lst"], predictor.factor)
         guide = (fine["ndvi"],) if predictor.guided and "ndvi" in fine else ()
         mean, spread = mean_and_spread(
-            predictor.single, coarse, *guide, conserve=not predictor.denoises, known=predictor.orientations
+            predictor.single, coarse, *guide, conserve=conserves_energy(predictor), known=predictor.orientations
         )
         scored = np.asarray(crop(mask & jnp.isfinite(fine["lst"]), border))
         errors.append(np.asarray(crop(mean - fine["lst"], border))[scored])
@@ -104,7 +104,7 @@ def reliability(
         errors, spread = errors_and_spread(predictor, dataset.source("test"), border, coarsen_by)
         sigmas = {f"{name}, as it is": spread, f"{name}, calibrated": calibration.sigma(spread)}
         found[name] = {
-            "checkpoint": fingerprint(predictor.variables),
+            "checkpoint": predictor.fingerprint,
             "coarsened_by": coarsen_by,
             **dataclasses.asdict(calibration),
         }

@@ -12,13 +12,18 @@ from lstsr_jax.data import PreparedDataset, images
 from lstsr_jax.errors import InputError, make_directory
 from lstsr_jax.evaluation.dynamic_range import beaten_line, range_figure
 from lstsr_jax.evaluation.figures import comparison_figure
-from lstsr_jax.evaluation.methods import Method, build_methods, name_predictors
+from lstsr_jax.evaluation.methods import (
+    Method,
+    build_methods,
+    describe_predictors,
+    name_predictors,
+    with_self_ensembles,
+)
 from lstsr_jax.evaluation.protocols import Protocol
 from lstsr_jax.evaluation.report import write_report
 from lstsr_jax.evaluation.table import Scores, score
 from lstsr_jax.ops.degradation import coarsen, degrade
 from lstsr_jax.predictor import Predictor
-from lstsr_jax.predictor.checkpoint import fingerprint
 
 
 def evaluate(
@@ -31,6 +36,7 @@ def evaluate(
     split: str = "test",
     coarsen_by: int = 1,
     ensemble: bool = False,
+    checkpoints: Sequence[str] | None = None,
 ) -> str:
     """Score networks and classical methods on a split and write the report.
 
@@ -43,6 +49,7 @@ def evaluate(
         split: ``train``, ``validation``, ``test`` or ``all``.
         coarsen_by: pool the patches by this factor first: 2 scores 8 km to 2 km.
         ensemble: add each network's self-ensemble.
+        checkpoints: what each predictor was loaded from, for ``metrics.json`` and the rows' names.
 
     Returns:
         The table, for the terminal.
@@ -54,8 +61,9 @@ def evaluate(
     if len(factors) > 1:
         raise InputError(f"--checkpoint: the networks differ in factor ({sorted(factors)}); evaluate them apart")
     factor = factors.pop()
-    named = name_predictors(predictors)
-    methods = build_methods(classical, named, protocol, factor, ensemble=ensemble)
+    named = name_predictors(predictors, checkpoints)
+    rows = with_self_ensembles(named) if ensemble else named
+    methods = build_methods(classical, rows, protocol, factor)
     source = dataset.source(split)
     _check_scale(source[0]["lst"].shape[0], coarsen_by, factor)
     make_directory("--report-dir", report_dir)  # before the work, not after it
@@ -66,7 +74,7 @@ def evaluate(
         "split_by": dataset.metadata["split_by"],
         "data": dataset.metadata["source"],
         "dataset": str(dataset.directory),
-        "checkpoint": {name: fingerprint(predictor.variables) for name, predictor in named.items()},
+        "checkpoint": describe_predictors(rows, named, checkpoints),
     }
     compared = list(named) if protocol.baseline in classical else []
     remarks = [beaten_line(scores, name, protocol.baseline) for name in compared]

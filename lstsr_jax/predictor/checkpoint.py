@@ -120,7 +120,10 @@ def _compare_shapes(directory: Path, wanted: Any, stored: Any) -> None:
 
 
 def fingerprint(variables: Any) -> str:
-    """Twelve hexadecimal digits that identify the weights, whatever format they are stored in."""
+    """Twelve hexadecimal digits that identify arrays, in whatever format stored, for the index of shipped models.
+
+    What a network answers is identified by :attr:`lstsr_jax.predictor.Predictor.fingerprint`.
+    """
     digest = hashlib.sha256()
     for path, leaf in jax.tree_util.tree_leaves_with_path(variables):
         digest.update(jax.tree_util.keystr(path).encode())

@@ -5,6 +5,8 @@ Interpolate (ILR), normalise, let the network add its residual, denormalise, and
 """
 
 import dataclasses
+import hashlib
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -170,6 +172,31 @@ class Predictor:
         return known_mean(self.single, coarse, *guide, conserve=self.config.conserve_energy, known=self.orientations)
 
     @property
+    def metadata(self) -> dict[str, Any]:
+        """Everything beside the arrays that decides the answer, as plain JSON values: what a checkpoint stores."""
+        return {
+            "model": dataclasses.asdict(self.config),
+            "normalization": dataclasses.asdict(self.normalization),
+            "denoises": self.denoises,
+            "calibration": dataclasses.asdict(self.calibration) if self.calibration else None,
+            "orientations": self.orientations,
+            "ensembles": self.ensembles,
+        }
+
+    @property
+    def fingerprint(self) -> str:
+        """Twelve hexadecimal digits that identify the answer: SHA-256 over ``metadata`` and the arrays.
+
+        The same before saving and after loading, and from whatever directory. Of concrete arrays only.
+        """
+        digest = hashlib.sha256(json.dumps(self.metadata, sort_keys=True, default=float).encode())
+        for path, leaf in jax.tree_util.tree_leaves_with_path(self.variables):
+            array = np.ascontiguousarray(leaf)
+            digest.update(f"{jax.tree_util.keystr(path)} {array.shape} {array.dtype}".encode())
+            digest.update(array.tobytes())
+        return digest.hexdigest()[:12]
+
+    @property
     def single(self) -> "Predictor":
         """The same network run once, as the scene lies."""
         return dataclasses.replace(self, ensembles=False)
@@ -199,15 +226,7 @@ def save_predictor(directory: str | Path, predictor: Predictor) -> None:
     Raises:
         InputError: if the directory exists already.
     """
-    metadata = {
-        "model": dataclasses.asdict(predictor.config),
-        "normalization": dataclasses.asdict(predictor.normalization),
-        "denoises": predictor.denoises,
-        "calibration": dataclasses.asdict(predictor.calibration) if predictor.calibration else None,
-        "orientations": predictor.orientations,
-        "ensembles": predictor.ensembles,
-    }
-    write_checkpoint(Path(directory), predictor.variables, metadata)
+    write_checkpoint(Path(directory), predictor.variables, predictor.metadata)
 
 
 def load_predictor(path: str | Path) -> Predictor:

@@ -36,25 +36,29 @@ def mean_and_spread(
         predictor: ``(B, h, w, 1)`` K (and ``(B, h*f, w*f, 1)`` NDVI) -> ``(B, h*f, w*f, 1)`` K.
         coarse: ``(B, h, w, 1)`` K without gaps.
         ndvi: fine NDVI, if the predictor takes it.
-        conserve: correct each of the eight so that pooling it gives ``coarse``.
+        conserve: correct the mean, and for the spread each of the eight, so that pooling it gives ``coarse``.
         known: ``none``, ``flip`` (left-right) or ``dihedral``: the augmentation of its training.
 
     Returns:
         Two arrays ``(B, h*f, w*f, 1)`` K.
     """
     every = _answers(predictor, (coarse, *ndvi), len(_TURNS))
+    mean = _mean(every[: KNOWN[known]], coarse, conserve)
     if conserve:
         every = jnp.stack([_correct(fine, coarse) for fine in every])
-    departures = every - every[:1]  # so that float32 keeps its digits
-    return every[0] + departures[: KNOWN[known]].mean(0), departures.std(0)
+    return mean, (every - every[:1]).std(0)  # departures from one, so that float32 keeps its digits
 
 
 def known_mean(
     predictor: Callable[..., Any], coarse: jax.Array, *ndvi: jax.Array, conserve: bool, known: str
 ) -> jax.Array:
-    """Mean over the orientations that a network knows, as for :func:`mean_and_spread`; ``conserve`` corrects it."""
-    every = _answers(predictor, (coarse, *ndvi), KNOWN[known])
-    mean = every[0] + (every - every[:1]).mean(0)
+    """The mean of :func:`mean_and_spread` alone, from the orientations that a network knows."""
+    return _mean(_answers(predictor, (coarse, *ndvi), KNOWN[known]), coarse, conserve)
+
+
+def _mean(answers: jax.Array, coarse: jax.Array, conserve: bool) -> jax.Array:
+    """The mean of answers ``(count, B, h*f, w*f, 1)``, corrected as a whole: the one mean of every self-ensemble."""
+    mean = answers[0] + (answers - answers[:1]).mean(0)
     return _correct(mean, coarse) if conserve else mean
 
 

@@ -14,9 +14,8 @@ from numpy.typing import NDArray
 from lstsr_jax.errors import InputError
 from lstsr_jax.ops.resize import upsample
 from lstsr_jax.predictor import load_predictor
-from lstsr_jax.predictor.checkpoint import fingerprint
 from lstsr_jax.product.request import Request
-from lstsr_jax.scene import finish, super_resolve_scene, super_resolve_spread
+from lstsr_jax.scene import conserves_energy, finish, super_resolve_scene, super_resolve_spread
 from lstsr_jax.scene.tiling import Progress
 from lstsr_jax.sharpening import atprk
 
@@ -31,13 +30,12 @@ class Method:
 
     Attributes:
         name: for tags: of the network, or of the classical method.
-        checkpoint: fingerprint of the weights, or "none".
+        checkpoint: fingerprint of the network, or "none".
         factor: fine = coarse x factor.
         apply: LST ``(H, W)`` in K with gaps, NDVI ``(H*f, W*f)`` or None, and a progress callback -> bands
             in K, each ``(H*f, W*f)``: LST and, if asked for, spread.
         conserves: whether the result is corrected so that pooling it gives back the source.
         ndvi: NDVI file or directory, if it takes any.
-        detail: what else decides the result.
     """
 
     name: str
@@ -46,7 +44,6 @@ class Method:
     apply: Callable[[Field, Field | None, Progress | None], Bands]
     conserves: bool
     ndvi: Path | None = None
-    detail: str = ""
 
 
 def choose_method(checkpoint: str | None, method: str | None, ndvi: Path | None, request: Request) -> Method:
@@ -71,9 +68,7 @@ def choose_method(checkpoint: str | None, method: str | None, ndvi: Path | None,
     if method and request.spread:
         raise InputError(f"--spread: is the network's; {method} has none")
     predictor = None if method else load_predictor(str(checkpoint))
-    conserve = request.conserve_energy
-    if conserve is None:
-        conserve = predictor is None or not predictor.denoises
+    conserve = conserves_energy(predictor, request.conserve_energy)
     if method == "atprk":
         if ndvi is None:
             raise InputError("--method atprk: needs --ndvi, a MOD13Q1 or MOD13A2 file or a directory of them")
@@ -91,9 +86,7 @@ def choose_method(checkpoint: str | None, method: str | None, ndvi: Path | None,
             "--ndvi: this network is guided by NDVI; give a MOD13Q1 or MOD13A2 file or a directory of them"
         )
     apply = functools.partial(_tiled, predictor, request, conserve)
-    detail = f"{predictor.denoises} {predictor.calibration} {predictor.orientations} {predictor.ensembles}"
-    weights = fingerprint(predictor.variables)
-    return Method(predictor.config.name, weights, predictor.factor, apply, conserve, ndvi, detail)
+    return Method(predictor.config.name, predictor.fingerprint, predictor.factor, apply, conserve, ndvi)
 
 
 def _refuse(ndvi: Path | None, name: str) -> None:

@@ -151,7 +151,7 @@ def _process(layer: LstLayer, directory: Path, method: Method, request: Request,
         granule = scene.granule
     path = output_path(directory, granule, layer.overpass, method.factor, request.format)
     ndvi = "" if method.ndvi is None else str(method.ndvi.resolve())
-    fingerprint = request.fingerprint(method.name, method.checkpoint, ndvi, method.detail)
+    fingerprint = request.fingerprint(method.name, method.checkpoint, ndvi)
     if path.exists() and not request.overwrite:
         if read_tags(path).get("request") != fingerprint:
             raise InputError(f"{path.name} was made in another way; redo it with --overwrite or change --output-dir")

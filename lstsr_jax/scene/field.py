@@ -58,7 +58,7 @@ def super_resolve_scene(
             returns another shape.
         InputError: if the predictor returns values that are not finite.
     """
-    conserve = _conserves(predictor, conserve_energy)
+    conserve = conserves_energy(predictor, conserve_energy)
     return _scene(predictor, lst, ndvi, 1, conserve, Tiling(tile, overlap, batch), progress)[0]
 
 
@@ -98,7 +98,7 @@ def super_resolve_spread(
         ValueError: as there.
         InputError: as there.
     """
-    conserve = _conserves(predictor, conserve_energy)
+    conserve = conserves_energy(predictor, conserve_energy)
     refine = functools.partial(_mean_and_spread, predictor, conserve)
     refine.factor = getattr(predictor, "factor", 4)  # type: ignore[attr-defined]
     mean, spread = _scene(refine, lst, ndvi, 2, conserve, Tiling(tile, overlap, batch), progress)
@@ -106,7 +106,13 @@ def super_resolve_spread(
     return mean, spread if calibration is None else calibration.sigma(spread)
 
 
-def _conserves(predictor: Refine, asked: bool | None) -> bool:
+def conserves_energy(predictor: Refine | None, asked: bool | None = None) -> bool:
+    """Whether a scene is corrected so that pooling it gives back its source: the one answer to that question.
+
+    Args:
+        predictor: network or function; None for a classical method.
+        asked: what the user wants; None: unless the predictor ``denoises``.
+    """
     return not getattr(predictor, "denoises", False) if asked is None else asked
 
 

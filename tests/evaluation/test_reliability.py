@@ -34,7 +34,8 @@ def test_coverage_is_that_of_the_normal_distribution():
 
 
 class Bicubic:
-    factor, guided, denoises, calibration, variables, orientations = 4, False, True, None, (), "dihedral"
+    factor, guided, denoises, calibration, orientations = 4, False, True, None, "dihedral"
+    fingerprint = "0123456789ab"
     single = property(lambda self: self)
 
     def __call__(self, coarse):
@@ -44,7 +45,8 @@ class Bicubic:
 class Restless:
     """Bicubic, and more on the left than on the right, so that the eight orientations differ."""
 
-    factor, guided, denoises, calibration, variables, orientations = 4, False, True, None, (), "dihedral"
+    factor, guided, denoises, calibration, orientations = 4, False, True, None, "dihedral"
+    fingerprint = "0123456789ab"
     single = property(lambda self: self)
 
     def __call__(self, coarse):

@@ -11,7 +11,8 @@ from data_builders import prepare
 from lstsr_jax.config import DataConfig
 from lstsr_jax.errors import InputError
 from lstsr_jax.evaluation import PROTOCOLS, check_unseen, evaluate, protocol
-from lstsr_jax.evaluation.methods import Method, classical_method, network_method, self_ensemble
+from lstsr_jax.evaluation.methods import build_methods, classical_method, name_predictors, with_self_ensembles
+from lstsr_jax.ops.pooling import l4_pool
 from lstsr_jax.ops.resize import upsample
 from lstsr_jax.predictor import load_predictor
 
@@ -76,18 +77,55 @@ def test_bicubic_conserved_is_bicubic_that_pools_back():
     assert 0.1 < np.abs(fine - upsample(coarse, 4)).max() < 3
 
 
-def test_the_self_ensemble_of_a_network_without_direction_is_the_network(trained):
-    predictor = load_predictor(trained)
+@pytest.mark.parametrize("conserve", [False, True])
+def test_the_self_ensembles_row_is_the_network_that_answers_with_it(trained, conserve):
+    loaded = load_predictor(trained)
+    predictor = dataclasses.replace(loaded, config=dataclasses.replace(loaded.config, conserve_energy=conserve))
+    rows = with_self_ensembles({"net": predictor, "own": dataclasses.replace(predictor, ensembles=True)})
+    assert list(rows) == ["net", "net-x8", "own"]
+    plain, row, own = build_methods((), rows, PROTOCOLS["strict"], 4)
     coarse = np.random.default_rng(0).normal(290, 3, (2, 8, 8, 1)).astype(np.float32)
-    bicubic = Method("bicubic", lambda x, ndvi: upsample(x, 4))
-    row = self_ensemble(bicubic, predictor)
-    assert row.name == "bicubic-x8"
-    np.testing.assert_allclose(row.apply(coarse, None), upsample(coarse, 4), atol=1e-3)
-    network = network_method("mrunet", predictor, PROTOCOLS["strict"])
+    np.testing.assert_allclose(row.apply(coarse, None), own.apply(coarse, None), atol=1e-5)
+    if conserve:
+        assert np.abs(l4_pool(row.apply(coarse, None)) - coarse).max() < 1e-4
     turned = np.rot90(coarse, 1, (1, 2))
-    before, after = (self_ensemble(network, predictor).apply(x, None) for x in (coarse, turned))
+    before, after = (row.apply(x, None) for x in (coarse, turned))
     np.testing.assert_allclose(np.rot90(before, 1, (1, 2)), after, atol=1e-3)
-    assert np.abs(np.rot90(network.apply(coarse, None), 1, (1, 2)) - network.apply(turned, None)).max() > 1e-3
+    assert np.abs(np.rot90(plain.apply(coarse, None), 1, (1, 2)) - plain.apply(turned, None)).max() > 1e-3
+
+
+def test_several_checkpoints_are_named_after_where_they_come_from(trained, tmp_path):
+    predictor = load_predictor(trained)
+    assert list(name_predictors([predictor], ["default"])) == ["mrunet"]
+    step = tmp_path / "run" / "checkpoints" / "40"
+    step.mkdir(parents=True)
+    paths = ["default", str(trained), str(trained), str(step), str(step.parent), "x/bicubic"]
+    expected = ["default", "trained", "trained-2", "run-40", "run", "bicubic-2"]
+    assert list(name_predictors([predictor] * 6, paths)) == expected
+
+
+def test_the_report_says_of_each_row_path_and_fingerprint(trained, dataset, tmp_path):
+    one = load_predictor(trained)
+    two = dataclasses.replace(one, normalization=dataclasses.replace(one.normalization, scale_k=4.0))
+    evaluate(
+        [one, two],
+        dataset,
+        tmp_path,
+        classical=("bicubic",),
+        protocol=PROTOCOLS["strict"],
+        ensemble=True,
+        checkpoints=["runs/a", "runs/b"],
+    )
+    found = json.loads((tmp_path / "metrics.json").read_text())
+    assert list(found["methods"]) == ["bicubic", "a", "a-x8", "b", "b-x8"]
+    assert {name: row["path"] for name, row in found["checkpoint"].items()} == {
+        "a": "runs/a",
+        "a-x8": "runs/a",
+        "b": "runs/b",
+        "b-x8": "runs/b",
+    }
+    assert len({row["fingerprint"] for row in found["checkpoint"].values()}) == 4
+    assert found["checkpoint"]["a"]["fingerprint"] == one.fingerprint
 
 
 def test_paper_protocol_scores_interpolation_on_the_whole_image(trained, dataset, tmp_path):

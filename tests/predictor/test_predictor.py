@@ -12,7 +12,14 @@ from lstsr_jax.errors import InputError
 from lstsr_jax.models import create_model
 from lstsr_jax.ops.pooling import l4_pool
 from lstsr_jax.ops.resize import upsample
-from lstsr_jax.predictor import Normalization, Predictor, coarse_to_fine, load_predictor, save_predictor
+from lstsr_jax.predictor import (
+    Normalization,
+    Predictor,
+    SpreadCalibration,
+    coarse_to_fine,
+    load_predictor,
+    save_predictor,
+)
 from lstsr_jax.predictor import shipped as weights
 from lstsr_jax.predictor.checkpoint import fingerprint, write_checkpoint
 
@@ -110,6 +117,25 @@ def test_a_predictor_that_ensembles_turns_with_its_input(coarse, tmp_path):
     assert float(jnp.abs(jnp.rot90(single(coarse), 1, (1, 2)) - single(jnp.rot90(coarse, 1, (1, 2)))).max()) > 0.02
     np.testing.assert_array_equal(predictor.single(coarse), single(coarse))
     np.testing.assert_allclose(l4_pool(fine, 4), coarse, atol=1e-3)
+
+
+def test_fingerprints_differ_where_answers_may(tmp_path):
+    plain = make()
+    changed = {
+        "config": [dataclasses.replace(plain.config, conserve_energy=True)],
+        "normalization": [Normalization("anomaly", 100.0), Normalization("train_max", 3.0)],
+        "denoises": [True],
+        "calibration": [SpreadCalibration(0.3, 2.0), SpreadCalibration(0.3, 2.1)],
+        "orientations": ["flip"],
+        "ensembles": [True],
+        "variables": [jax.tree.map(lambda leaf: leaf + 1e-6, plain.variables)],
+    }
+    others = [dataclasses.replace(plain, **{name: value}) for name, values in changed.items() for value in values]
+    fingerprints = [predictor.fingerprint for predictor in (plain, *others)]
+    assert len(set(fingerprints)) == len(fingerprints) == 10
+    for i, predictor in enumerate((plain, *others)):
+        save_predictor(tmp_path / str(i), predictor)
+        assert load_predictor(tmp_path / str(i)).fingerprint == fingerprints[i]
 
 
 def test_a_checkpoint_of_another_model(tmp_path, monkeypatch):

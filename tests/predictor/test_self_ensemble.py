@@ -13,6 +13,15 @@ def leaning(coarse):
     return jnp.repeat(jnp.repeat(coarse, 4, 1), 4, 2) + jnp.asarray(EAST, jnp.float32)[None, None, :, None]
 
 
+@pytest.mark.parametrize("known", ["none", "flip", "dihedral"])
+def test_the_mean_is_one_wherever_it_is_asked_for_and_pools_back(known):
+    mean, spread = mean_and_spread(leaning, COARSE, conserve=True, known=known)
+    np.testing.assert_array_equal(known_mean(leaning, COARSE, conserve=True, known=known), mean)
+    back = (np.asarray(mean, np.float64).reshape(2, 4, 4, 4, 4) ** 4).mean((2, 4)) ** 0.25
+    np.testing.assert_allclose(back, COARSE[..., 0], atol=1e-4)
+    assert np.asarray(spread).min() > 0
+
+
 @pytest.mark.parametrize(("known", "slope"), [("none", 1.0), ("flip", 0.0), ("dihedral", 0.0)])
 def test_the_mean_is_over_the_known_orientations_and_the_spread_over_all(known, slope):
     """Turned back, the slope points four ways, twice each: closed form of the mean and of the deviation."""

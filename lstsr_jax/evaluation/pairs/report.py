@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from lstsr_jax.errors import InputError
 from lstsr_jax.evaluation.figures import comparison_figure
-from lstsr_jax.evaluation.methods import Method, name_predictors
+from lstsr_jax.evaluation.methods import Method, describe_predictors, name_predictors, with_self_ensembles
 from lstsr_jax.evaluation.pairs.score import (
     METRICS,
     PAIRS,
@@ -28,7 +28,6 @@ from lstsr_jax.geo.aster.pair import PAIRS_SHIFT, Pair, read_pairs
 from lstsr_jax.geo.aster.registration import summarise
 from lstsr_jax.geo.warp import Shift, warp_field
 from lstsr_jax.predictor import Predictor
-from lstsr_jax.predictor.checkpoint import fingerprint
 
 _COLUMNS = {
     "psnr": ("PSNR (dB)", ".2f"),
@@ -58,6 +57,7 @@ def evaluate_pairs(
     registration: Registering = "constant",
     shift: Shift = PAIRS_SHIFT,
     ensemble: bool = False,
+    checkpoints: Sequence[str] | None = None,
 ) -> str:
     """Score networks and classical methods against ASTER and write the report.
 
@@ -69,6 +69,7 @@ def evaluate_pairs(
         registration: of the main table; the one without registration is always given as well.
         shift: the constant one, in fine pixels.
         ensemble: add each network's self-ensemble.
+        checkpoints: what each predictor was loaded from, as for :func:`lstsr_jax.evaluation.evaluate`.
 
     Returns:
         The tables, for the terminal.
@@ -76,8 +77,9 @@ def evaluate_pairs(
     Raises:
         InputError: if there is no usable pair, a file is unreadable, or a method unknown.
     """
-    named = name_predictors(predictors)
-    methods = pair_methods(classical, named, ensemble=ensemble)
+    named = name_predictors(predictors, checkpoints)
+    rows = with_self_ensembles(named) if ensemble else named
+    methods = pair_methods(classical, rows)
     pairs, skipped = read_pairs(directory)
     reasons = [found.reason for found in skipped]
     needy = [method.name for method in methods if method.needs_ndvi]
@@ -97,7 +99,7 @@ def evaluate_pairs(
         "n_images": len(pairs),
         "n_pairs": len(pairs),
         "data": str(directory),
-        "checkpoint": {name: fingerprint(predictor.variables) for name, predictor in named.items()},
+        "checkpoint": describe_predictors(rows, named, checkpoints),
         "skipped": reasons,
         "registration": registration,
         "shifts": {kind: _describe_shifts(table) for kind, table in scores.items()},

@@ -73,9 +73,7 @@ class Registered:
         }
 
 
-def pair_methods(
-    classical: Sequence[str], predictors: Mapping[str, Predictor], *, ensemble: bool = False
-) -> list[Method]:
+def pair_methods(classical: Sequence[str], predictors: Mapping[str, Predictor]) -> list[Method]:
     """The rows of the table: those of Table I, and ``tsharp-mean`` and ``atprk-mean``.
 
     Raises:
@@ -95,7 +93,7 @@ def pair_methods(
             rows.append(Method(name, functools.partial(sharpen, factor=FACTOR), needs_ndvi=True))
         else:
             rows.append(classical_method(name, PAIRS, FACTOR))
-    return rows + network_rows(predictors, PAIRS, ensemble)
+    return rows + network_rows(predictors, PAIRS)
 
 
 def pair_shifts(
