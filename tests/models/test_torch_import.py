@@ -8,8 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from lstsr_jax.cli import torch_import
 from lstsr_jax.errors import InputError
-from lstsr_jax.models import torch_import
 from lstsr_jax.models.dmcn import DMCN
 from lstsr_jax.models.mrunet import MRUNet
 from lstsr_jax.models.torch_weights import export_torch_state_dict
