@@ -1,95 +1,25 @@
-"""TFDS builders of the project and the one call that prepares a dataset."""
+"""TFDS builders, the one call that prepares a dataset, and the download of granules; loaded lazily.
 
-import contextlib
-import os
-import shutil
-import sys
-from pathlib import Path
-from typing import Any
+The download needs neither TFDS nor JAX, and starts without them.
+"""
 
-import tensorflow_datasets as tfds
+import importlib
+from typing import TYPE_CHECKING, Any
 
-from data_builders.modis_lst.modis_lst_dataset_builder import Builder, ModisLstConfig
-from lstsr_jax.config import DataConfig
-from lstsr_jax.data import PreparedDataset
-from lstsr_jax.data.content import Checksums, Sources, digest_of
-from lstsr_jax.data.index import CutRule, list_granules
-from lstsr_jax.data.simulated import write_simulated_granules
-from lstsr_jax.data.summary import describe, skipped_files
-from lstsr_jax.errors import InputError
-from lstsr_jax.files import locked
-from lstsr_jax.geo import NdviLibrary
+if TYPE_CHECKING:
+    from data_builders.modis_lst.modis_lst_dataset_builder import Builder, ModisLstConfig
+    from data_builders.preparation import prepare
 
-FORMAT = 2
-"""Raised when the same files, cut by the same rule, give other patches than before: all are then prepared anew."""
-
-
-def prepare(config: DataConfig) -> PreparedDataset:
-    """Build the dataset that ``config`` describes, unless it is there already, and open it.
-
-    The prepared dataset is found again by the names below their folder and the content of the files it is made of, and
-    by the cutting rule: a folder that moves is recognised, a file changed in place is not. Of several processes that
-    prepare the same dataset one builds it, and the others wait.
-
-    Raises:
-        InputError: if there are no granules, no usable patch in them, or if they change while they are read.
-    """
-    rule = CutRule(config.split_by, config.patch_size, config.stride, config.min_valid_fraction, config.max_lst_error_k)
-    given, ndvi = (None if path is None else Path(path).expanduser() for path in (config.granules, config.ndvi))
-    root = Path(config.data_dir or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets").expanduser()
-    granules = write_simulated_granules(root / "simulated_granules") if given is None else given
-    listing, library = list_granules(granules), None if ndvi is None else NdviLibrary(ndvi)
-    checksums = Checksums(root / ".lstsr_jax_checksums.json")
-    contents = Sources.of(granules, listing.layers, ndvi).contents(checksums)
-    builder_config = ModisLstConfig(
-        name=f"{'simulated' if given is None else 'granules'}-{rule.split_by}-{digest_of(contents, _identity(rule))}",
-        granules=granules,
-        simulated=given is None,
-        ndvi=ndvi,
-        rule=rule,
-    )
-    if not sys.stderr.isatty():
-        tfds.disable_progress_bar()
-    builder = Builder(data_dir=str(root), config=builder_config, file_format="array_record")
-    directory = Path(builder.data_dir)
-    if not builder.is_prepared():
-        with locked(root / Builder.name / f".{builder_config.name}.lock", f"preparing {directory}"):
-            if not builder.is_prepared():
-                _build(builder, directory, checksums)
-    dataset = PreparedDataset(directory)
-    # Where the files are now, and what lies beside them now.
-    source = "simulated granules" if given is None else str(granules)
-    dataset.metadata.update(source=source, ndvi=None if ndvi is None else str(ndvi))
-    dataset.metadata.update(skipped=skipped_files(listing.skipped, library))
-    print(f"dataset: {describe(dataset.metadata)}", file=sys.stderr)
-    return dataset
-
-
-def _identity(rule: CutRule) -> dict[str, Any]:
-    """What beside the files decides the patches.
-
-    A new option of the rule is added only where it is not its default, so that what is prepared stays valid.
-    """
-    return {
-        "format": FORMAT,
-        "split_by": rule.split_by,
-        "patch_size": rule.patch_size,
-        "stride": rule.stride,
-        "min_valid_fraction": float(rule.min_valid_fraction),
-        "max_lst_error_k": rule.max_lst_error_k,
-    }
-
-
-def _build(builder: Builder, directory: Path, checksums: Checksums) -> None:
-    """Build the dataset into ``directory``; the lock is held."""
-    for left_over in directory.parent.glob("incomplete.*"):  # of a process that was killed
-        shutil.rmtree(left_over, ignore_errors=True)
-    builder.index()  # before TFDS creates anything
-    with contextlib.redirect_stdout(sys.stderr):  # stdout is for results
-        builder.download_and_prepare()
-    if changed := checksums.changed():
-        shutil.rmtree(directory)
-        raise InputError(f"{changed[0]}: changed while the dataset was prepared; run again when it is complete")
-
+_HOME = {
+    "Builder": "modis_lst.modis_lst_dataset_builder",
+    "ModisLstConfig": "modis_lst.modis_lst_dataset_builder",
+    "prepare": "preparation",
+}
 
 __all__ = ["Builder", "ModisLstConfig", "prepare"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        return getattr(importlib.import_module(f"data_builders.{_HOME[name]}"), name)
+    raise AttributeError(f"module 'data_builders' has no attribute {name!r}")

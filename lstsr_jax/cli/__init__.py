@@ -1,9 +1,23 @@
-"""The flags of the commands, and how bad input ends them."""
+"""The flags of the commands, loaded lazily, and how bad input ends them."""
+
+import importlib
+from typing import TYPE_CHECKING, Any
 
 from lstsr_jax.cli.door import door
-from lstsr_jax.cli.eval import EvalArguments, eval_arguments
-from lstsr_jax.cli.predict import PredictArguments, predict_arguments
-from lstsr_jax.cli.train import TrainArguments, train_arguments
+
+if TYPE_CHECKING:
+    from lstsr_jax.cli.eval import EvalArguments, eval_arguments
+    from lstsr_jax.cli.predict import PredictArguments, predict_arguments
+    from lstsr_jax.cli.train import TrainArguments, train_arguments
+
+_HOME = {
+    "EvalArguments": "eval",
+    "PredictArguments": "predict",
+    "TrainArguments": "train",
+    "eval_arguments": "eval",
+    "predict_arguments": "predict",
+    "train_arguments": "train",
+}
 
 __all__ = [
     "EvalArguments",
@@ -14,3 +28,9 @@ __all__ = [
     "predict_arguments",
     "train_arguments",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        return getattr(importlib.import_module(f"lstsr_jax.cli.{_HOME[name]}"), name)
+    raise AttributeError(f"module 'lstsr_jax.cli' has no attribute {name!r}")

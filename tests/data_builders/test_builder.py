@@ -94,7 +94,7 @@ def test_an_empty_split_names_the_remedy(granules, tmp_path):
 
 
 def test_no_tensorflow():
-    code = "import data_builders, lstsr_jax.data, sys; sys.exit('tensorflow' in sys.modules)"
+    code = "import data_builders.preparation, lstsr_jax.data, sys; sys.exit('tensorflow' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 

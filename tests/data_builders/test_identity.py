@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 import rasterio
 
-import data_builders
-from data_builders import prepare
+from data_builders import preparation, prepare
 from lstsr_jax.config import DataConfig
 from lstsr_jax.data import content
 from lstsr_jax.data.content import Checksums
@@ -85,8 +84,8 @@ def test_the_quality_layer_belongs_to_the_content_and_other_files_do_not(tmp_pat
 
 def test_the_name_is_the_same_on_every_machine():
     contents = {"granules": [["2020/a.hdf", 5, "00ff"]], "ndvi": []}
-    rule = data_builders._identity(data_builders.CutRule("date", 64, 64, 1, 3))
-    assert data_builders.digest_of(contents, rule) == "53a83d521209"
+    rule = preparation._identity(preparation.CutRule("date", 64, 64, 1, 3))
+    assert preparation.digest_of(contents, rule) == "53a83d521209"
 
 
 def test_unchanged_files_are_read_once(tmp_path, monkeypatch):
@@ -109,14 +108,14 @@ def test_a_file_just_written_is_not_trusted_by_its_time(tmp_path):
 
 def test_files_that_change_while_they_are_prepared_leave_no_dataset(tmp_path, monkeypatch):
     folder = write(tmp_path / "granules")
-    index = data_builders.Builder.index
+    index = preparation.Builder.index
 
     def change_then_index(self, *args):
         if self._index is None:
             write(folder, 5.0)
         return index(self, *args)
 
-    monkeypatch.setattr(data_builders.Builder, "index", change_then_index)
+    monkeypatch.setattr(preparation.Builder, "index", change_then_index)
     with pytest.raises(InputError, match="changed while the dataset was prepared; run again"):
         prepare(config(folder, tmp_path))
     assert not list((tmp_path / "tfds").rglob("*.array_record*"))
