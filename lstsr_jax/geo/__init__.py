@@ -24,7 +24,7 @@ from lstsr_jax.geo.grid import (
     tile_of,
     tile_transform,
 )
-from lstsr_jax.geo.listing import Listing, LstLayer, Skipped, find_granules
+from lstsr_jax.geo.listing import Listing, LstLayer, Skipped, describe_skipped, find_granules
 from lstsr_jax.geo.names import GranuleName, Overpass, parse_name
 from lstsr_jax.geo.ndvi import NdviScene, period_start, read_ndvi
 from lstsr_jax.geo.ndvi_library import PRODUCTS_1KM, PRODUCTS_250M, NdviLibrary
@@ -64,6 +64,7 @@ __all__ = [
     "accept",
     "aggregate_l4",
     "decode",
+    "describe_skipped",
     "estimate_shift",
     "find_granules",
     "lonlat_to_sinusoidal",

@@ -44,6 +44,12 @@ def require_file(path: Path, kind: str, starts: Collection[bytes]) -> None:
         raise GranuleError(f"{path}: not {kind} but {_found(head)}")
 
 
+def kind_of(head: bytes) -> str | None:
+    """What kind of file starts so, such as "an HDF5 file" or "packed by zip"; None if it is not known."""
+    kinds = {**_BINARY, **{magic: f"packed by {packer}" for magic, packer in _PACKED.items()}}
+    return next((kind for magic, kind in kinds.items() if head.startswith(magic)), None)
+
+
 def _found(head: bytes) -> str:
     """What a file is that starts so, and the remedy."""
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip()

@@ -2,6 +2,7 @@
 
 import dataclasses
 import datetime
+import re
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,17 +13,27 @@ from rasterio.transform import Affine
 
 from lstsr_jax.geo.errors import GranuleError
 from lstsr_jax.geo.geotiff import Band, read_band
-from lstsr_jax.geo.grid import SINUSOIDAL
+from lstsr_jax.geo.grid import SINUSOIDAL, TILE_PIXELS
 from lstsr_jax.geo.hdf4 import Dataset, open_hdf4
-from lstsr_jax.geo.names import LST_PRODUCTS, GranuleName, Overpass, parse_name
-from lstsr_jax.geo.quality import DEFAULT_POLICY, QualityPolicy, accept
+from lstsr_jax.geo.identify import unknown_file
+from lstsr_jax.geo.names import (
+    HDF4_SUFFIX,
+    TIFF_SUFFIXES,
+    GranuleName,
+    Overpass,
+    UnknownNameError,
+    parse_name,
+    require_lst_product,
+)
+from lstsr_jax.geo.physical import LST_PHYSICAL_K, LST_SCALE_K, lst_of_band, require_valid
+from lstsr_jax.geo.place import require_grid, require_product
+from lstsr_jax.geo.products import LST_EXPECTED
+from lstsr_jax.geo.quality import DEFAULT_POLICY, QualityPolicy, accept, codes_of_band
 
-LST_SCALE_K: Final = 0.02
 LST_VALID: Final = (7500, 65535)
 _VIEW_TIME_H: Final = np.where(np.arange(256) <= 240, np.arange(256) / 10, np.nan).astype(np.float32)
 """Local solar hours of each of the product's bytes: 0.1 h in 0..240, 255 is fill."""
-_HDF4_SUFFIXES: Final = (".hdf",)
-_TIFF_SUFFIXES: Final = (".tif", ".tiff")
+_HOTTEST = round(LST_PHYSICAL_K[1] / LST_SCALE_K)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -72,7 +83,8 @@ def read_lst(path: str | Path, overpass: Overpass | None = "day", policy: Qualit
     """Read the LST of one overpass.
 
     HDF4-EOS granules hold both overpasses and their quality. A GeoTIFF layer, `<granule>_LST_Day_1km.tif`,
-    holds one, in 0.02 K steps or as float kelvin; `<granule>_QC_Day.tif` beside it is used when it exists.
+    holds one: in 0.02 K steps, as float kelvin, or in the scale, offset and unit that it declares. Its gaps are
+    nodata, NaN, 0 K, a mask or an alpha band. `<granule>_QC_Day.tif` beside it is used when it exists.
 
     Args:
         path: .hdf, .tif or .tiff; named as the archive names it (a renamed .hdf still knows its name).
@@ -80,21 +92,21 @@ def read_lst(path: str | Path, overpass: Overpass | None = "day", policy: Qualit
         policy: which observations to keep where a quality layer exists.
 
     Returns:
-        The scene.
+        The scene, its first row in the north.
 
     Raises:
-        GranuleError: the file is missing, damaged, of another product, not georeferenced, without the layer
-            asked for, or its name contradicts `overpass`.
+        GranuleError: the file is missing, damaged, of another product, grid, tile or unit than its name says, not
+            georeferenced, without the layer asked for, or its name contradicts `overpass`.
         ValueError: `overpass` is none of those.
     """
     path = Path(path)
     if overpass not in ("day", "night", None):
         raise ValueError(f"overpass must be 'day', 'night' or None, got {overpass!r}")
-    if path.suffix.lower() in _HDF4_SUFFIXES:
+    if path.suffix.lower() == HDF4_SUFFIX:
         return _read_hdf4(path, overpass, policy)
-    if path.suffix.lower() in _TIFF_SUFFIXES:
+    if path.suffix.lower() in TIFF_SUFFIXES:
         return _read_tiff(path, overpass, policy)
-    raise GranuleError(f"{path}: neither .hdf nor .tif; give an HDF4-EOS granule or a GeoTIFF layer of one")
+    raise unknown_file(path, "neither .hdf nor .tif", "give an HDF4-EOS granule or a GeoTIFF layer of one")
 
 
 def _read_hdf4(path: Path, overpass: Overpass | None, policy: QualityPolicy) -> Scene:
@@ -103,66 +115,75 @@ def _read_hdf4(path: Path, overpass: Overpass | None, policy: QualityPolicy) -> 
     label = overpass.capitalize()
     with open_hdf4(path) as file:
         name = file.name()
-        _require_lst(path, name)
+        require_lst_product(path, name)
         lst, quality = file.read(f"LST_{label}_1km"), file.read(f"QC_{label}").values
         time = file.read(f"{label}_view_time").values if f"{label}_view_time" in file.names else None
-        transform = file.transform((lst.values.shape[0], lst.values.shape[1]), name.tile)
+        transform = file.transform((lst.values.shape[0], lst.values.shape[1]), name.tile, TILE_PIXELS)
     _check_attributes(path, lst)
-    scene = _scene(path, name, overpass, lst.values, quality, transform, SINUSOIDAL, policy)
+    require_valid(path, f"LST_{label}_1km", lst.values, (LST_VALID[0], _HOTTEST), 0)
+    if quality.dtype != np.uint8 or quality.shape != lst.values.shape:
+        raise GranuleError(
+            f"{path}: quality is {quality.dtype} {quality.shape}, not uint8 {lst.values.shape}; fetch it again"
+        )
+    scene = _scene(path, name, overpass, to_kelvin(lst.values), quality, transform, SINUSOIDAL, policy)
     return _with_view_time(scene, path, time)
 
 
 def _read_tiff(path: Path, overpass: Overpass | None, policy: QualityPolicy) -> Scene:
-    name = parse_name(path)
-    _require_lst(path, name)
-    if not (name.layer or "").startswith("LST_") or name.overpass is None:
+    try:
+        name = parse_name(path)
+    except UnknownNameError as error:
+        raise unknown_file(path, str(error), LST_EXPECTED) from None
+    require_lst_product(path, name)
+    if name.lst_pixels is None or name.overpass is None:
         raise GranuleError(f"{path}: not an LST layer; give <granule>_LST_Day_1km.tif or _LST_Night_1km.tif")
     if overpass is not None and overpass != name.overpass:
         raise GranuleError(f"{path}: holds the {name.overpass}, not the {overpass}; ask for the one it holds")
     band = read_band(path)
-    if band.values.dtype.kind != "f":
-        _check_tiff_scale(path, band)
-    quality = None
-    companion = path.with_name(f"{name.granule}_QC_{name.overpass.capitalize()}{path.suffix}")
-    if companion.is_file():
-        layer = read_band(companion)
-        if layer.values.shape == band.values.shape and layer.transform.almost_equals(band.transform, 1e-3):
-            quality = layer.values
-        elif name.layer in ("LST_Day_1km", "LST_Night_1km"):
-            raise GranuleError(f"{companion}: another grid than {path.name}; give both whole or remove it")
-    place = band.transform, band.crs
-    scene = _scene(path, name, name.overpass, band.values, quality, *place, policy, band.nodata)
-    beside = path.with_name(f"{name.granule}_{name.overpass.capitalize()}_view_time{path.suffix}")
-    if not beside.is_file():
-        return scene
+    require_product(path, band.tags, name.product)
+    require_grid(path, band.crs, band.transform, _shape(band), name.tile, name.lst_pixels)
+    lst = lst_of_band(path, band)
+    label, native = name.overpass.capitalize(), name.lst_pixels == TILE_PIXELS  # else our own, with its own companions
+    quality_at = _beside(path, name, f"QC_{label}") if native else None
+    time_at = _beside(path, name, f"{label}_view_time") if native else None
+    quality = None if quality_at is None else codes_of_band(quality_at, _read_beside(quality_at, path, band))
+    scene = _scene(path, name, name.overpass, lst, quality, band.transform, band.crs, policy)
+    return scene if time_at is None else _with_view_time(scene, time_at, _read_beside(time_at, path, band).values)
+
+
+def _beside(path: Path, name: GranuleName, layer: str) -> Path | None:
+    """Another layer of the same granule in the same folder, whatever the case of its suffix; None if there is none."""
+    stem = re.sub(r"LST_(Day|Night)_1km.*", layer, path.stem, flags=re.IGNORECASE)
+    stems = dict.fromkeys((stem, f"{name.granule}_{layer}", stem.upper()))
+    suffixes = dict.fromkeys((path.suffix, *TIFF_SUFFIXES, ".TIF", ".TIFF", ".Tif"))
+    candidates = (path.with_name(stem + suffix) for stem in stems for suffix in suffixes)
+    return next((candidate for candidate in candidates if candidate.is_file()), None)
+
+
+def _read_beside(beside: Path, path: Path, band: Band) -> Band:
+    """A layer that must lie on the grid of the LST beside it."""
     layer = read_band(beside)
-    if layer.values.shape != band.values.shape or not layer.transform.almost_equals(band.transform, 1e-3):
+    same = layer.values.shape == band.values.shape and layer.transform.almost_equals(band.transform, 1e-3)
+    if not same or layer.crs != band.crs:
         raise GranuleError(f"{beside}: another grid than {path.name}; give both whole or remove it")
-    return _with_view_time(scene, beside, layer.values)
+    return layer
+
+
+def _shape(band: Band) -> tuple[int, int]:
+    return band.values.shape[0], band.values.shape[1]
 
 
 def _scene(
     path: Path,
     name: GranuleName,
     overpass: Overpass,
-    stored: NDArray[Any],
-    quality: NDArray[Any] | None,
+    lst: NDArray[np.float32],
+    quality: NDArray[np.uint8] | None,
     transform: Affine,
     crs: CRS,
     policy: QualityPolicy,
-    nodata: float | None = None,
 ) -> Scene:
-    lst = stored.astype(np.float32) if stored.dtype.kind == "f" else to_kelvin(stored)
-    low, high = (np.float32(bound * LST_SCALE_K) for bound in LST_VALID)
-    with np.errstate(invalid="ignore"):
-        lst[~((lst >= low) & (lst <= high))] = np.nan
-    if nodata is not None:
-        lst[stored == nodata] = np.nan
     if quality is not None:
-        if quality.dtype != np.uint8 or quality.shape != lst.shape:
-            raise GranuleError(
-                f"{path}: quality is {quality.dtype} {quality.shape}, not uint8 {lst.shape}; fetch it again"
-            )
         lst[~accept(quality, policy)] = np.nan
     return Scene(
         lst=lst,
@@ -194,12 +215,6 @@ def to_kelvin(stored: NDArray[Any]) -> NDArray[np.float32]:
     return np.where((stored >= LST_VALID[0]) & (stored <= LST_VALID[1]), kelvin, np.float32(np.nan))
 
 
-def _require_lst(path: Path, name: GranuleName) -> None:
-    if name.product not in LST_PRODUCTS:
-        wanted = " or ".join(LST_PRODUCTS)
-        raise GranuleError(f"{path}: product {name.product}; daily 1 km LST is expected: {wanted}")
-
-
 def _check_attributes(path: Path, lst: Dataset) -> None:
     """Refuse a granule whose numbers mean something else than MOD11A1's."""
     expected: dict[str, Any] = {
@@ -214,11 +229,3 @@ def _check_attributes(path: Path, lst: Dataset) -> None:
             raise GranuleError(f"{path}: {key} of LST is {found}, not {value}; use collection 6 or 6.1")
     if lst.values.dtype != np.uint16:
         raise GranuleError(f"{path}: LST is {lst.values.dtype}, not uint16; use collection 6 or 6.1")
-
-
-def _check_tiff_scale(path: Path, band: Band) -> None:
-    """A mirror writes the scale 0.02 or none; anything else is not this product's packing."""
-    if (band.scale not in (1.0, LST_SCALE_K) and abs(band.scale - LST_SCALE_K) > 1e-9) or band.offset != 0:
-        raise GranuleError(f"{path}: scale {band.scale} and offset {band.offset}, not 0.02 and 0; write float32 kelvin")
-    if band.values.dtype != np.uint16:
-        raise GranuleError(f"{path}: LST is {band.values.dtype}, not uint16; write kelvin as float32 instead")

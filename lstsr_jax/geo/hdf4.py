@@ -19,7 +19,9 @@ from lstsr_jax.geo.errors import GranuleError
 from lstsr_jax.geo.grid import EARTH_RADIUS_M, TILE_WIDTH_M, tile_bounds, tile_transform
 from lstsr_jax.geo.hdf4_child import MAGIC
 from lstsr_jax.geo.hdf4_process import PROCESS
-from lstsr_jax.geo.names import GranuleName, parse_name
+from lstsr_jax.geo.names import GranuleName, UnknownNameError, parse_name
+from lstsr_jax.geo.place import PIXEL_TOLERANCE
+from lstsr_jax.geo.products import LST_EXPECTED, LST_PRODUCTS, NDVI_PRODUCTS, describe_product
 
 _NUMBER = r"([-+\d.eE]+)"
 
@@ -95,18 +97,42 @@ class Hdf4Granule:
         """The granule's name: the file's, or the one recorded inside a file that was renamed.
 
         Raises:
-            GranuleError: neither is a granule's name.
+            GranuleError: neither is a granule's name, or the content is of another product, date or tile than the
+                file's name says.
         """
+        product, inside = self._recorded("SHORTNAME"), self._recorded_name()
         try:
-            return parse_name(self.path)
-        except GranuleError:
-            text = str(self.texts.get("CoreMetadata.0", ""))
-            found = re.search(r'OBJECT\s*=\s*LOCALGRANULEID\b.*?VALUE\s*=\s*"([^"]+)"', text, re.DOTALL)
-            if found is None:
+            name = parse_name(self.path)
+        except UnknownNameError:
+            if product is not None and product not in (*LST_PRODUCTS, *NDVI_PRODUCTS):
+                what = describe_product(product)
+                raise GranuleError(f"{self.path}: holds {what}, which is not read here; {LST_EXPECTED}") from None
+            if inside is None:
                 raise
-            return parse_name(self.path.with_name(found[1]))
+            return inside
+        if product is not None and product != name.product:
+            what = describe_product(product)
+            raise GranuleError(f"{self.path}: named {name.product} but holds {what}; give a granule of {name.product}")
+        if inside is not None and (inside.date, inside.tile) != (name.date, name.tile):
+            raise GranuleError(f"{self.path}: named {name.granule} but holds {inside.granule}; give it that name back")
+        return name
 
-    def transform(self, shape: tuple[int, int], tile: str) -> Affine:
+    def _recorded(self, key: str) -> str | None:
+        """An entry of the granule's own metadata."""
+        text = str(self.texts.get("CoreMetadata.0", ""))
+        found = re.search(rf'OBJECT\s*=\s*{key}\b.*?VALUE\s*=\s*"([^"]+)"', text, re.DOTALL)
+        return found[1] if found else None
+
+    def _recorded_name(self) -> GranuleName | None:
+        recorded = self._recorded("LOCALGRANULEID")
+        if recorded is None:
+            return None
+        try:
+            return parse_name(recorded)
+        except GranuleError:  # near-real-time granules record another form
+            return None
+
+    def transform(self, shape: tuple[int, int], tile: str, pixels: int) -> Affine:
         """Transform of a grid of `shape`, checked against the tile it claims to be.
 
         Without StructMetadata.0 the array is taken to be the whole tile.
@@ -114,22 +140,30 @@ class Hdf4Granule:
         Args:
             shape: (H, W) of the dataset.
             tile: such as "h18v04".
+            pixels: along the side of the whole tile: 1200 for "1 km".
 
         Returns:
             (column, row) to sinusoidal metres.
 
         Raises:
-            GranuleError: the grid is not sinusoidal, or does not lie where the tile lies.
+            GranuleError: the grid is not sinusoidal, of other pixels, or does not lie where the tile lies.
         """
         text = str(self.texts.get("StructMetadata.0", ""))
         upper = re.search(rf"UpperLeftPointMtrs=\({_NUMBER},{_NUMBER}\)", text)
         lower = re.search(rf"LowerRightMtrs=\({_NUMBER},{_NUMBER}\)", text)
         if upper is None or lower is None:
-            return tile_transform(tile, size=shape[1])
+            if shape != (pixels, pixels):
+                raise GranuleError(
+                    f"{self.path}: {shape} pixels and no StructMetadata.0 that places them; fetch it again"
+                )
+            return tile_transform(tile, size=pixels)
         left, top, right, bottom = (float(number) for number in upper.groups() + lower.groups())
         radius = re.search(rf"ProjParams=\({_NUMBER},", text)
         if "GCTP_SNSOID" not in text or radius is None or abs(float(radius[1]) - EARTH_RADIUS_M) > 0.01:
             raise GranuleError(f"{self.path}: its grid is not the MODIS sinusoidal one; give a tiled product")
+        origin = re.search(r"GridOrigin=(\w+)", text)
+        if origin is not None and origin[1] != "HDFE_GD_UL":
+            raise GranuleError(f"{self.path}: its grid starts at {origin[1]}, not the upper left; fetch it again")
         x0, y0, x1, y1 = tile_bounds(tile)
         if left < x0 - 1 or right > x1 + 1 or bottom < y0 - 1 or top > y1 + 1:
             raise GranuleError(f"{self.path}: its grid is not in tile {tile} of its name; rename it back")
@@ -140,6 +174,9 @@ class Hdf4Granule:
         exact = TILE_WIDTH_M / max(1, round(TILE_WIDTH_M * shape[1] / (right - left)))
         if abs(exact * shape[1] - (right - left)) > 1 or abs(exact * shape[0] - (top - bottom)) > 1:
             raise GranuleError(f"{self.path}: {shape} pixels do not fill its grid; download it again")
+        if abs(exact * pixels / TILE_WIDTH_M - 1) > PIXEL_TOLERANCE:
+            wanted = TILE_WIDTH_M / pixels
+            raise GranuleError(f"{self.path}: its pixels are {exact:.2f} m, not {wanted:.2f} m; {LST_EXPECTED}")
         return Affine(exact, 0.0, left, 0.0, -exact, top)
 
 

@@ -1,4 +1,4 @@
-"""File names of MODIS granules and of their layers, taken apart.
+"""File names of MODIS granules and of their layers, taken apart, and what a file holds by its name.
 
 `MOD11A1.A2020001.h18v04.061.2021003092415.hdf` is a granule; `<granule>_LST_Day_1km.tif` one of its layers,
 as the public COG mirror of the product names it.
@@ -11,13 +11,19 @@ from pathlib import Path
 from typing import Final, Literal
 
 from lstsr_jax.geo.errors import GranuleError
-from lstsr_jax.geo.grid import parse_tile
+from lstsr_jax.geo.grid import TILE_PIXELS, parse_tile
+from lstsr_jax.geo.products import LST_EXPECTED, LST_PRODUCTS, describe_product, foreign_kind
 
 Overpass = Literal["day", "night"]
 
-LST_PRODUCTS: Final = ("MOD11A1", "MYD11A1")
-NDVI_PRODUCTS: Final = ("MOD13A2", "MOD13Q1", "MYD13A2", "MYD13Q1")
+
+class UnknownNameError(GranuleError):
+    """A file name that is of another form than the archive's, so that the content must tell what it is."""
+
+
 NAME_FORM: Final = "MOD11A1.AYYYYDDD.hHHvVV.061.YYYYDDDHHMMSS, then .hdf or _LST_Day_1km.tif"
+HDF4_SUFFIX: Final = ".hdf"
+TIFF_SUFFIXES: Final = (".tif", ".tiff")
 
 _NAME = re.compile(
     r"""
@@ -29,11 +35,20 @@ _NAME = re.compile(
         \.(?P<production>\d{13})                    # production: year, day of the year, HHMMSS
     )
     (?:_(?P<layer>\w+))?                            # LST_Day_1km, QC_Night, 1_km_16_days_NDVI, ...
+    (?P<copy>\ ?\(\d+\)|\ -\ copy(?:\ \(\d+\))?|\ copy(?:\ \d+)?)?  # as browsers and file managers mark a second copy
     (?:\.(?P<extension>hdf|tiff?))?
     """,
-    re.VERBOSE,
+    re.VERBOSE | re.IGNORECASE,
 )
 _OVERPASS = re.compile(r"(?:^|_)(?P<overpass>Day|Night|day|night)_|_(?P<last>Day|Night)$")
+_LST = re.compile(r"LST_(?:Day|Night)_(?P<size>\d+)(?P<unit>k?m)")
+_CANONICAL: Final = {
+    name.lower(): name
+    for name in (
+        *("LST_Day_1km", "LST_Night_1km", "QC_Day", "QC_Night"),
+        *("1_km_16_days_NDVI", "250m_16_days_NDVI"),
+    )
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,6 +63,7 @@ class GranuleName:
         production: time of production as written, YYYYDDDHHMMSS.
         layer: such as "LST_Day_1km", or None for a whole granule.
         overpass: "day" or "night" for a layer of one of them, else None.
+        copy: whether the name is marked as a second copy, as in `<granule> (1).hdf`.
     """
 
     product: str
@@ -57,46 +73,112 @@ class GranuleName:
     production: str
     layer: str | None = None
     overpass: Overpass | None = None
+    copy: bool = False
 
     @property
     def granule(self) -> str:
         """The granule's id: its name without layer and extension."""
         return f"{self.product}.A{self.date:%Y%j}.{self.tile}.{self.collection}.{self.production}"
 
+    @property
+    def lst_pixels(self) -> int | None:
+        """Pixels along the side of a tile for a layer of LST: 1200 for "LST_Day_1km"; None for other layers."""
+        found = _LST.fullmatch(self.layer or "")
+        if found is None or not int(found["size"]):
+            return None
+        metres = int(found["size"]) * (1000 if found["unit"] == "km" else 1)
+        return TILE_PIXELS * round(1000 / metres) or None
+
 
 def parse_name(path: str | Path) -> GranuleName:
     """Take a granule's or layer's file name apart.
 
     Args:
-        path: file name with or without directory and extension; the file need not exist.
+        path: file name with or without directory and extension, in small letters or capitals; the file need not exist.
 
     Returns:
-        The name's parts.
+        The name's parts, written as the archive writes them.
 
     Raises:
-        GranuleError: the name is of another form, or its date or tile does not exist.
+        GranuleError: the name is of another form (`UnknownNameError`), or its date or tile does not exist.
     """
     name = Path(path).name
     match = _NAME.fullmatch(name)
     if match is None:
-        raise GranuleError(f"{name}: not named as a MODIS granule; rename it to {NAME_FORM}")
+        raise UnknownNameError(f"{name}: not named as a MODIS granule; names of the form {NAME_FORM} are expected")
     first = datetime.date(int(match["year"]), 1, 1) if int(match["year"]) else None
     date = first + datetime.timedelta(days=int(match["day"]) - 1) if first and int(match["day"]) else None
     if first is None or date is None or date.year != first.year:
         raise GranuleError(f"{name}: day {match['day']} of {match['year']} does not exist; check the name")
+    tile = match["tile"].lower()
     try:
-        parse_tile(match["tile"])
+        parse_tile(tile)
     except ValueError as error:
         raise GranuleError(f"{name}: {error}") from None
+    layer = match["layer"]
+    layer = _CANONICAL.get(layer.lower(), layer) if layer else None
     return GranuleName(
-        product=match["product"],
+        product=match["product"].upper(),
         date=date,
-        tile=match["tile"],
+        tile=tile,
         collection=match["collection"],
         production=match["production"],
-        layer=match["layer"],
-        overpass=_overpass_of(match["layer"]),
+        layer=layer,
+        overpass=_overpass_of(layer),
+        copy=match["copy"] is not None,
     )
+
+
+def lst_overpasses(path: Path) -> tuple[GranuleName, tuple[Overpass, ...]]:
+    """Which LST at 1 km a file holds by its name: the one answer for files, folders and readers.
+
+    Args:
+        path: the file; it need not exist.
+
+    Returns:
+        Its name, and the overpasses: both for an HDF4 granule, one for an LST layer, none for another layer of
+        an LST granule, such as QC_Day or Day_view_time.
+
+    Raises:
+        GranuleError: neither; the message says what it is, as far as a name can tell (`UnknownNameError` where the
+            name is of another form than the archive's).
+    """
+    suffix = path.suffix.lower()
+    if suffix not in (HDF4_SUFFIX, *TIFF_SUFFIXES):
+        raise GranuleError(f"{path.name}: neither .hdf nor .tif; give an HDF4-EOS granule or a GeoTIFF layer of one")
+    try:
+        name = parse_name(path)
+    except UnknownNameError as error:
+        kind = foreign_kind(path.name)
+        if kind is None:
+            raise
+        raise UnknownNameError(f"{path.name}: {kind}; {LST_EXPECTED}") from error
+    require_lst_product(path.name, name)
+    if suffix == HDF4_SUFFIX:
+        if name.layer is not None:
+            raise GranuleError(f"{path.name}: layer {name.layer} in an .hdf name; whole granules are expected")
+        return name, ("day", "night")
+    if name.layer is None:
+        raise GranuleError(f"{path.name}: not an LST layer; give <granule>_LST_Day_1km.tif or _LST_Night_1km.tif")
+    if name.lst_pixels is None or name.overpass is None:
+        return name, ()
+    if name.lst_pixels != TILE_PIXELS:
+        raise GranuleError(f"{path.name}: layer {name.layer} is not LST at 1 km; give the 1 km layer")
+    return name, (name.overpass,)
+
+
+def require_lst_product(label: object, name: GranuleName) -> None:
+    """Refuse the granule of a product that is not daily LST at 1 km.
+
+    Args:
+        label: what the message begins with, such as the path.
+        name: of the granule.
+
+    Raises:
+        GranuleError: it is of another product.
+    """
+    if name.product not in LST_PRODUCTS:
+        raise GranuleError(f"{label}: product {describe_product(name.product)} is not daily 1 km LST; {LST_EXPECTED}")
 
 
 def _overpass_of(layer: str | None) -> Overpass | None:

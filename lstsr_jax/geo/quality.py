@@ -7,10 +7,14 @@ Source: MODIS LST products user guide, collection 6.1, table of "QC_Day and QC_N
 """
 
 import dataclasses
+from pathlib import Path
 from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from lstsr_jax.geo.errors import GranuleError
+from lstsr_jax.geo.geotiff import Band
 
 MANDATORY_MEANING: Final = (
     "produced, good quality",
@@ -18,6 +22,7 @@ MANDATORY_MEANING: Final = (
     "not produced because of cloud",
     "not produced for another reason",
 )
+NOT_PRODUCED: Final = 0b11
 EMISSIVITY_ERROR_MAX: Final = (0.01, 0.02, 0.04, np.inf)
 LST_ERROR_MAX_K: Final = (1.0, 2.0, 3.0, np.inf)
 
@@ -101,3 +106,34 @@ def accept(qc: ArrayLike, policy: QualityPolicy = DEFAULT_POLICY) -> NDArray[np.
     if policy.max_emissivity_error is not None:
         kept &= np.take(EMISSIVITY_ERROR_MAX, fields.emissivity_error) <= policy.max_emissivity_error
     return kept
+
+
+def codes_of_band(path: Path, band: Band) -> NDArray[np.uint8]:
+    """Quality bytes of a GeoTIFF's band, of any type of number as long as all are whole.
+
+    Args:
+        path: for messages.
+        band: as read. Nothing (NaN, nodata, a mask) becomes "not produced"; a nodata number of 0 is not believed, as
+            0 is the code of the best quality.
+
+    Returns:
+        (H, W) uint8.
+
+    Raises:
+        GranuleError: it declares a scale, or holds numbers that are no bytes.
+    """
+    if band.declares_scale:
+        raise GranuleError(
+            f"{path}: quality with scale {band.scale:g} and offset {band.offset:g} is no bit field; give it as stored"
+        )
+    if band.nodata == 0:
+        band = dataclasses.replace(band, nodata=None)
+    missing = band.missing
+    stored = np.where(missing, NOT_PRODUCED, band.values)
+    odd = (stored < 0) | (stored > 255) | (stored != np.rint(stored))
+    if odd.any():
+        raise GranuleError(
+            f"{path}: quality of {stored[odd][0]:g} is no byte of MOD11A1's bit field (0..255, whole); resample it "
+            "by nearest neighbour, or remove it"
+        )
+    return stored.astype(np.uint8)

@@ -11,7 +11,8 @@ from rasterio.crs import CRS
 from rasterio.transform import Affine
 
 from lstsr_jax.files import replacing
-from lstsr_jax.geo.granule import LST_SCALE_K, LST_VALID
+from lstsr_jax.geo.granule import LST_VALID
+from lstsr_jax.geo.physical import LST_SCALE_K
 
 
 def write_raster(

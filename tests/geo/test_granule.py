@@ -96,12 +96,12 @@ def test_quality_beside_a_cog_is_applied_and_optional(simulated, tmp_path):
 
 def test_fill_with_quality_zero_is_not_observed(make_hdf4, tmp_path):
     lst = np.full((1200, 1200), 15000, np.uint16)
-    lst[3, 5], lst[4, 6], lst[7, 8] = 0, 7499, 7500
+    lst[3, 5], lst[7, 8] = 0, 7500
     quality = np.zeros((1200, 1200), np.uint8)
     quality[9, 10] = 0b11000001
     path = make_hdf4(tmp_path / f"{REAL}.hdf", {"LST_Day_1km": (lst, {"scale_factor": 0.02}), "QC_Day": (quality, {})})
     scene = read_lst(path)
-    assert set(zip(*np.nonzero(np.isnan(scene.lst)), strict=True)) == {(3, 5), (4, 6), (9, 10)}
+    assert set(zip(*np.nonzero(np.isnan(scene.lst)), strict=True)) == {(3, 5), (9, 10)}
     assert scene.lst[7, 8] == np.float32(150) and scene.lst[0, 0] == np.float32(300)
     assert scene.transform == tile_transform("h11v05")  # no StructMetadata: the whole tile
 
@@ -116,11 +116,15 @@ def test_float_kelvin_written_by_ourselves(tmp_path):
     assert scene.transform == tile_transform("h11v05", 4)
 
 
-def test_float_nodata_and_impossible_kelvin_are_not_observed(tmp_path):
-    lst = np.array([[280.5, -9999.0, 0.0], [20.0, 300.0, np.inf]], np.float32)
+def test_gaps_of_a_float_layer_are_not_observed(tmp_path):
+    """Nodata, what is usual without it, and a stray value; 0 K is the product's fill multiplied by its scale."""
+    lst = np.full((40, 60), 280.5, np.float32)
+    gaps = {(0, 1): -9999.0, (0, 2): 0.0, (1, 0): 20.0, (1, 2): np.inf, (2, 0): -32768.0, (2, 1): -3.4e38}
+    for place, value in gaps.items():
+        lst[place] = value
     path = tmp_path / f"{REAL}_LST_Day_1km.tif"
     write_raster(path, lst, tile_transform("h11v05"), SINUSOIDAL, nodata=-9999)
-    np.testing.assert_array_equal(np.isnan(read_lst(path).lst), [[0, 1, 1], [1, 0, 1]])
+    assert set(zip(*np.nonzero(np.isnan(read_lst(path).lst)), strict=True)) == set(gaps)
 
 
 def test_view_time_is_local_solar_hours(simulated, tmp_path):

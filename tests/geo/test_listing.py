@@ -85,13 +85,14 @@ def test_the_same_overpass_is_counted_once(tmp_path):
 
 
 def test_real_directory(shared_data):
-    listing = find_granules(shared_data)
-    assert sum(layer.path.suffix == ".tif" for layer in listing.layers) == 242
-    assert sum(layer.path.suffix == ".hdf" for layer in listing.layers) == 2
-    assert sum("MOD13A2" in skipped.reason for skipped in listing.skipped) == 23
+    folders = [shared_data / name for name in ("mod11a1_h18v04_2020", "mod13a2_h18v04_2020", "granules")]
+    lst, ndvi, granules = (find_granules(folder) for folder in folders)
+    assert len(lst.layers) == 242 and not lst.skipped
+    assert [layer.path.suffix for layer in granules.layers] == [".hdf"] * 2
+    assert sum("MOD13A2" in skipped.reason for skipped in ndvi.skipped + granules.skipped) == 23
 
 
 def test_empty_and_missing(tmp_path):
     assert find_granules(tmp_path) == ([], [])
-    with pytest.raises(GranuleError, match="no such directory; check"):
+    with pytest.raises(GranuleError, match="no such file or directory; check"):
         find_granules(tmp_path / "nowhere")

@@ -113,8 +113,7 @@ def _read_field(path: Path, low: float, high: float) -> tuple[NDArray[np.float32
     values = (band.values * np.float64(band.scale) + band.offset).astype(np.float32)
     with np.errstate(invalid="ignore"):
         values[~((values >= low) & (values <= high))] = np.nan
-    if band.nodata is not None:
-        values[band.values == band.nodata] = np.nan
+    values[band.missing] = np.nan
     if not np.isfinite(values).any():
         raise GranuleError(f"{path}: no value within {low:g}..{high:g}; give LST in kelvin and NDVI as a fraction")
     return values, Grid((values.shape[0], values.shape[1]), band.transform, band.crs)

@@ -147,7 +147,7 @@ def _north_up(grid: Grid, pixel_m: float) -> Grid:
 
 def _read_tiff(path: Path) -> tuple[NDArray[np.float32], Grid, NDArray[np.bool_]]:
     band: Band = read_band(path)
-    declared = ~np.isfinite(band.values.astype(np.float64))
+    declared = band.masked | ~np.isfinite(band.values.astype(np.float64))
     if band.nodata is not None and np.isfinite(band.nodata):
         declared |= band.values == band.nodata
     scale = band.scale

@@ -13,9 +13,9 @@ import scipy.ndimage
 from numpy.typing import NDArray
 from rasterio.transform import Affine
 
-from lstsr_jax.geo.granule import LST_SCALE_K
 from lstsr_jax.geo.grid import TILE_PIXELS, pixel_lonlat, tile_transform
-from lstsr_jax.geo.names import LST_PRODUCTS
+from lstsr_jax.geo.physical import LST_SCALE_K
+from lstsr_jax.geo.products import LST_PRODUCTS
 from lstsr_jax.geo.simulate.fields import Field, power_law_field
 from lstsr_jax.geo.simulate.landscape import (
     ROCK,

@@ -8,7 +8,8 @@ import numpy as np
 
 from lstsr_jax.geo.grid import SINUSOIDAL, refine_transform
 from lstsr_jax.geo.names import parse_name
-from lstsr_jax.geo.ndvi import NDVI_FILL, NDVI_SCALE, NDVI_VALID, PERIOD_DAYS, period_start
+from lstsr_jax.geo.ndvi import NDVI_VALID, PERIOD_DAYS, period_start
+from lstsr_jax.geo.physical import NDVI_FILL, NDVI_SCALE
 from lstsr_jax.geo.raster import write_raster
 from lstsr_jax.geo.simulate.granule import FACTOR, SimulatedGranule
 from lstsr_jax.geo.simulate.hdf4_writer import MOD11A1_LAYERS, write_hdf4

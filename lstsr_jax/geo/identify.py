@@ -1,0 +1,78 @@
+"""What a file is by its content, for the message that refuses it."""
+
+import re
+from pathlib import Path
+from typing import Final
+
+import rasterio
+from rasterio.errors import RasterioError
+
+from lstsr_jax.geo.content import kind_of
+from lstsr_jax.geo.errors import GranuleError
+from lstsr_jax.geo.geotiff import quiet
+from lstsr_jax.geo.grid import PIXEL_M
+from lstsr_jax.geo.names import HDF4_SUFFIX, TIFF_SUFFIXES
+from lstsr_jax.geo.openable import utf8_path
+from lstsr_jax.geo.place import PIXEL_TOLERANCE, is_sinusoidal, projection_name
+from lstsr_jax.geo.products import describe_product, foreign_kind
+
+_GRANULE_ID = re.compile(rb"(?P<short>(?:VNP|VJ[12]|M[OY]D)\d{2}[A-Z0-9_]{1,4})\.A\d{7}\.h\d\dv\d\d")
+_EXAMINED_BYTES: Final = 1 << 24
+
+
+def unknown_file(path: Path, reason: str, expected: str) -> GranuleError:
+    """The error of a file whose name does not say that it is what is expected; it tells what its content is.
+
+    Args:
+        path: the file; it need not exist.
+        reason: what is wrong with the name.
+        expected: the remedy.
+
+    Returns:
+        The error, to be raised. It never says to rename a file that is something else.
+    """
+    reason = reason.removeprefix(f"{path.name}: ")
+    content = _content(path)
+    if content is None:
+        remedy = "" if "; " in reason else f"; {expected}"
+        return GranuleError(f"{path}: {reason}{remedy}")
+    return GranuleError(f"{path}: {content}; {expected}")
+
+
+def _content(path: Path) -> str | None:
+    """What a file is, if it is something that no name could make right; None where its name is all that is odd."""
+    by_name = foreign_kind(path.name)
+    try:
+        with path.open("rb") as file:
+            head = file.read(8)
+            if head.startswith(b"\x89HDF"):
+                found = _GRANULE_ID.search(head + file.read(_EXAMINED_BYTES))
+                if found is not None:
+                    return f"holds {describe_product(found['short'].decode())}, which is not read here"
+    except OSError:
+        return by_name
+    kind = kind_of(head)
+    if kind == "a GeoTIFF":
+        return _place_of(path) or by_name
+    if by_name is not None:
+        return by_name
+    suits = {HDF4_SUFFIX: "an HDF4 file", **dict.fromkeys(TIFF_SUFFIXES, "a GeoTIFF")}.get(path.suffix.lower())
+    return f"is {kind}" if kind is not None and kind != suits else None
+
+
+def _place_of(path: Path) -> str | None:
+    """Projection and pixel of a GeoTIFF that does not lie on the 1 km sinusoidal grid."""
+    try:
+        with quiet(), utf8_path(path) as openable, rasterio.open(openable) as file:
+            crs, transform = file.crs, file.transform
+    except (RasterioError, OSError, ValueError):
+        return None  # damaged, which reading it tells better
+    if crs is None:
+        return None
+    unit = "degrees" if crs.is_geographic else "m"
+    pixels = f"pixels of {abs(transform.a):.6g} {unit}"
+    if not is_sinusoidal(crs):
+        return f"lies on {projection_name(crs)} with {pixels}, not on the MODIS sinusoidal grid"
+    if all(abs(abs(transform.a) * factor / PIXEL_M - 1) > PIXEL_TOLERANCE for factor in (1, 4)):  # 1 km and 250 m
+        return f"has {pixels} on the sinusoidal grid, not {PIXEL_M:.2f} m"
+    return None
