@@ -34,6 +34,7 @@ from lstsr_jax.geo.simulate.granule import SimulatedGranule, aggregate_l4, simul
 from lstsr_jax.geo.simulate.granule_writer import write_granule
 from lstsr_jax.geo.simulate.landscape import Landscape, place_seed_of, simulate_landscape
 from lstsr_jax.geo.simulate.pair import SimulatedPair, simulate_pair, write_pair
+from lstsr_jax.geo.target import target_grid
 from lstsr_jax.geo.warp import Grid, Shift, place_field, warp_field
 
 __all__ = [
@@ -91,6 +92,7 @@ __all__ = [
     "simulate_pair",
     "sinusoidal_to_lonlat",
     "summarise",
+    "target_grid",
     "tile_bounds",
     "tile_name",
     "tile_of",

@@ -1,24 +1,18 @@
 """The fine field of one scene with everything that is written beside it."""
 
 import dataclasses
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from rasterio.crs import CRS
-from rasterio.enums import Resampling
 from rasterio.transform import Affine
-from rasterio.warp import aligned_target, calculate_default_transform, reproject
 
-from lstsr_jax.geo import Scene, aggregate_l4, refine_transform
+from lstsr_jax.geo import Grid, Scene, aggregate_l4, refine_transform
 from lstsr_jax.product.guide import read_guide
 from lstsr_jax.product.methods import Method
-from lstsr_jax.product.region import corner, crop, locate
+from lstsr_jax.product.region import crop, inside, locate
 from lstsr_jax.product.request import Request
 from lstsr_jax.scene.tiling import Progress
-
-NOT_PRODUCED = 3
-"""Quality byte of pixels outside the source, where a warped product has some."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -33,6 +27,8 @@ class FineScene:
         crs: coordinate reference system.
         source: the coarse scene, cropped to what was asked for.
         residual_k: largest ``|l4_pool(lst) - source.lst|`` before any warp; NaN where nothing is observed.
+        observed: share of the pixels on the globe (after a warp also in the box) that are observed, 0 to 1.
+        warped: whether it was brought to another grid than the refined one of its source.
     """
 
     lst: NDArray[np.float32]
@@ -42,6 +38,8 @@ class FineScene:
     crs: CRS
     source: Scene
     residual_k: float
+    observed: float
+    warped: bool = False
 
     @property
     def bands(self) -> dict[str, NDArray[np.float32]]:
@@ -75,18 +73,20 @@ def super_resolve(scene: Scene, method: Method, request: Request, progress: Prog
     if method.ndvi is not None:
         shape = (seen.lst.shape[0] * factor, seen.lst.shape[1] * factor)
         ndvi = read_guide(method.ndvi, seen, refine_transform(seen.transform, factor), shape)
-    inside = region.within(context).slices(factor)
+    wanted = region.within(context).slices(factor)
     lst, spread = method.apply(seen.lst, ndvi, progress)
-    lst = lst[inside]
+    lst = lst[wanted]
     quality = source.quality
+    globe = inside(Grid((source.lst.shape[0], source.lst.shape[1]), source.transform, source.crs), None)
     return FineScene(
         lst=lst,
-        spread=None if spread is None else spread[inside],
+        spread=None if spread is None else spread[wanted],
         quality=None if quality is None else quality.repeat(factor, 0).repeat(factor, 1),
         transform=refine_transform(source.transform, factor),
         crs=source.crs,
         source=source,
         residual_k=_residual(lst, source.lst, factor),
+        observed=float(np.isfinite(source.lst).sum() / max(globe.sum(), 1)),
     )
 
 
@@ -95,52 +95,3 @@ def _residual(fine: NDArray[np.float32], coarse: NDArray[np.float32], factor: in
     if not observed.any():
         return float("nan")
     return float(np.abs(aggregate_l4(fine, factor) - coarse)[observed].max())
-
-
-def warp(fine: FineScene, crs: CRS, resolution: float | None) -> FineScene:
-    """Bring a fine scene to another grid: LST and spread bilinearly, quality by the nearest pixel.
-
-    With a resolution the grid's edges are multiples of it, so that products of different granules line up.
-
-    Args:
-        fine: on the grid of its source.
-        crs: of the result.
-        resolution: pixel size in units of ``crs``, or None for about the same as now.
-
-    Returns:
-        The warped scene; NaN outside the source and where it is not observed.
-    """
-    height, width = fine.lst.shape
-    left, top = corner(fine.transform, 0, 0)
-    right, bottom = corner(fine.transform, width, height)
-    bounds = {"left": left, "bottom": bottom, "right": right, "top": top}
-    transform, columns, rows = calculate_default_transform(
-        fine.crs, crs, width, height, **bounds, resolution=resolution
-    )
-    if resolution is not None:
-        transform, columns, rows = aligned_target(transform, columns, rows, resolution)
-    place: dict[str, Any] = {
-        "src_transform": fine.transform,
-        "src_crs": fine.crs,
-        "dst_transform": transform,
-        "dst_crs": crs,
-    }
-
-    def bilinear(field: NDArray[np.float32]) -> NDArray[np.float32]:
-        out = np.full((rows, columns), np.nan, np.float32)
-        nodata = {"src_nodata": np.nan, "dst_nodata": np.nan}
-        reproject(field, out, resampling=Resampling.bilinear, **nodata, **place)
-        return out
-
-    quality = None
-    if fine.quality is not None:
-        quality = np.full((rows, columns), NOT_PRODUCED, np.uint8)
-        reproject(fine.quality, quality, resampling=Resampling.nearest, init_dest_nodata=False, **place)
-    return dataclasses.replace(
-        fine,
-        lst=bilinear(fine.lst),
-        spread=None if fine.spread is None else bilinear(fine.spread),
-        quality=quality,
-        transform=transform,
-        crs=crs,
-    )

@@ -1,16 +1,20 @@
 """The part of a scene that was asked for, with a margin for the network's context."""
 
 import dataclasses
-import math
 
 import numpy as np
-from rasterio.errors import RasterioError
+from numpy.typing import NDArray
 from rasterio.transform import Affine
-from rasterio.warp import transform_bounds
 
 from lstsr_jax.errors import InputError
-from lstsr_jax.geo import Scene
+from lstsr_jax.geo import Grid, Scene, lonlat_to_sinusoidal, sinusoidal_to_lonlat
 from lstsr_jax.product.request import Request
+
+Box = tuple[float, float, float, float]
+_TOLERANCE = 1e-6
+"""Pixels that a box may reach into another pixel by rounding."""
+_ROWS = 256
+"""Rows whose longitudes are computed at a time."""
 
 
 class OutsideError(InputError):
@@ -58,9 +62,10 @@ def locate(scene: Scene, request: Request) -> Region:
 
     Raises:
         OutsideError: if the scene does not reach it.
-        InputError: if a window does not fit into the scene.
+        InputError: if a window does not fit into the scene, or the scene's rows do not run from east to west.
     """
     height, width = scene.lst.shape
+    _require_upright(scene)
     if request.window:
         row, column, rows, columns = request.window
         if row + rows > height or column + columns > width:
@@ -69,23 +74,76 @@ def locate(scene: Scene, request: Request) -> Region:
         return Region(row, column, row + rows, column + columns)
     if not request.bbox:
         return Region(0, 0, height, width)
-    try:
-        left, bottom, right, top = transform_bounds("EPSG:4326", scene.crs, *request.bbox, densify_pts=101)
-    except RasterioError as error:
-        raise OutsideError(f"{scene.path.name}: --bbox has no place on its grid ({error})") from None
-    corners = [corner(~scene.transform, *place) for place in ((left, top), (right, bottom))]
-    (first_column, first_row), (last_column, last_row) = corners
-    if not np.isfinite(corners).all():
-        raise OutsideError(f"{scene.path.name}: --bbox has no place on its grid")
-    region = Region(
-        max(math.floor(first_row + 1e-6), 0),
-        max(math.floor(first_column + 1e-6), 0),
-        min(math.ceil(last_row - 1e-6), height),
-        min(math.ceil(last_column - 1e-6), width),
-    )
-    if region.top >= region.bottom or region.left >= region.right:
+    region = _around(request.bbox, scene.transform, (height, width))
+    if region is None:
         raise OutsideError(f"{scene.path.name}: outside --bbox")
     return region
+
+
+def _require_upright(scene: Scene) -> None:
+    if scene.transform.b or scene.transform.d:
+        raise InputError(
+            f"{scene.path}: its grid is rotated; warp it to an upright sinusoidal grid, or give the original"
+        )
+
+
+def halves(box: Box) -> list[Box]:
+    """A box within -180..180 degrees: west, south, east and north; of one across the 180th meridian its two parts."""
+    west, south, east, north = box
+    width = (east - west) % 360 or 360.0
+    if not -180 <= west < 180:
+        west = (west + 180) % 360 - 180
+    if west + width <= 180:
+        return [(west, south, west + width, north)]
+    return [(west, south, 180.0, north), (-180.0, south, west + width - 360, north)]
+
+
+def _around(box: Box, transform: Affine, shape: tuple[int, int]) -> Region | None:
+    """The pixels that a box touches, as the smallest region of a sinusoidal grid; None if it touches none.
+
+    A parallel is a row there, and a meridian's distance from the central one shrinks with the cosine of latitude: each
+    row has an interval of columns.
+    """
+    (height, width), (a, _, left, _, e, top) = shape, transform[:6]
+    edges = sinusoidal_to_lonlat(0.0, top + e * np.arange(height + 1.0))[1]
+    low, high = np.minimum(edges[:-1], edges[1:]), np.maximum(edges[:-1], edges[1:])
+    rim = _TOLERANCE * (high - low)
+    found: list[NDArray[np.int64]] = []  # rows, first columns, last columns
+    for west, south, east, north in halves(box):
+        reached = (low + rim < north) & (high - rim > south)
+        first, last = np.clip(low, south, north), np.clip(high, south, north)
+        widest = np.where((first <= 0) & (last >= 0), 0.0, np.where(np.abs(first) < np.abs(last), first, last))
+        ends = np.stack([lonlat_to_sinusoidal(lon, lat)[0] for lon in (west, east) for lat in (first, last, widest)])
+        columns = (ends - left) / a
+        begin = np.floor(columns.min(axis=0) + _TOLERANCE).clip(0, width)
+        end = np.ceil(columns.max(axis=0) - _TOLERANCE).clip(0, width)
+        rows = np.flatnonzero(reached & (begin < end))
+        found.append(np.stack([rows, begin[rows].astype(np.int64), end[rows].astype(np.int64)]))
+    rows, begin, end = np.concatenate(found, axis=1)
+    if not rows.size:
+        return None
+    return Region(int(rows.min()), int(begin.min()), int(rows.max()) + 1, int(end.max()))
+
+
+def inside(grid: Grid, box: Box | None) -> NDArray[np.bool_]:
+    """Which pixels of a sinusoidal grid have their centre on the globe and in a box.
+
+    Args:
+        grid: upright.
+        box: west, south, east, north in degrees, as :class:`Request` has it; None for the whole globe.
+
+    Returns:
+        (H, W) bool.
+    """
+    (height, width), (a, _, left, _, e, top) = grid.shape, grid.transform[:6]
+    x, y = left + a * (np.arange(width) + 0.5), top + e * (np.arange(height) + 0.5)
+    shown = np.zeros(grid.shape, bool)
+    for start in range(0, height, _ROWS):
+        rows = slice(start, min(start + _ROWS, height))
+        lon, lat = sinusoidal_to_lonlat(x, y[rows, None])
+        for west, south, east, north in halves(box) if box else [(-180.0, -90.0, 180.0, 90.0)]:
+            shown[rows] |= (lon >= west - 1e-9) & (lon <= east + 1e-9) & (lat >= south) & (lat <= north)
+    return shown
 
 
 def crop(scene: Scene, region: Region) -> Scene:

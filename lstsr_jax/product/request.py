@@ -21,7 +21,7 @@ class Request:
     overpass: Literal["day", "night", "both"] = "both"
     """Which overpass; of a GeoTIFF layer the one it holds."""
     bbox: Annotated[tuple[float, float, float, float] | None, tyro.conf.arg(metavar="W S E N")] = None
-    """Degrees: only the pixels around this box."""
+    """Degrees: only the pixels around this box, with --crs only those in it. W > E crosses the 180th meridian."""
     window: Annotated[tuple[int, int, int, int] | None, tyro.conf.arg(metavar="ROW COL HEIGHT WIDTH")] = None
     """1 km pixels: only these, counted from the upper left."""
     format: Literal["cog", "netcdf", "zarr"] = "cog"
@@ -31,7 +31,7 @@ class Request:
     crs: Annotated[str | None, tyro.conf.arg(metavar="EPSG:N")] = None
     """Warp to this coordinate reference system, such as EPSG:32632; default the grid of the source, refined."""
     resolution: Annotated[float | None, tyro.conf.arg(metavar="SIZE")] = None
-    """Pixel size in the units of --crs; default about that of the fine grid."""
+    """Pixel size in the units of --crs, degrees or metres; default that of the fine grid, to two digits."""
     spread: bool = False
     """Average the network over its training's flips and rotations; a second band: standard deviation over all 8."""
     conserve_energy: Annotated[bool | None, tyro.conf.Suppress] = None
@@ -59,8 +59,12 @@ class Request:
             raise InputError("--window: give either --window or --bbox")
         if self.bbox:
             west, south, east, north = self.bbox
-            if not (-180 <= west < east <= 180 and -90 <= south < north <= 90):
-                raise InputError(f"--bbox {west} {south} {east} {north}: give W S E N in degrees, W < E and S < N")
+            placed = -180 <= west <= 360 and -180 <= east <= 360 and -90 <= south < north <= 90
+            if not placed or not (west < east <= west + 360 or (west > east and (east - west) % 360 < 180)):
+                raise InputError(
+                    f"--bbox {west} {south} {east} {north}: give W S E N in degrees, S < N and W < E; "
+                    "W > E only for a box of less than 180 degrees across the 180th meridian"
+                )
         if self.window and (min(self.window[:2]) < 0 or min(self.window[2:]) < 1):
             raise InputError(
                 f"--window {' '.join(map(str, self.window))}: give ROW COLUMN HEIGHT WIDTH, size at least 1"

@@ -6,18 +6,18 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
 from tqdm import tqdm
 
 import lstsr_jax
 from lstsr_jax.errors import InputError, make_directory
 from lstsr_jax.geo import GranuleError, LstLayer, Overpass, find_granules, parse_name, read_lst
 from lstsr_jax.product.files import output_path, read_tags, require_format, write
-from lstsr_jax.product.fine import FineScene, super_resolve, warp
+from lstsr_jax.product.fine import FineScene, super_resolve
 from lstsr_jax.product.methods import Method
 from lstsr_jax.product.quick_look import draw_quick_look
 from lstsr_jax.product.region import OutsideError
 from lstsr_jax.product.request import Request
+from lstsr_jax.product.warp import plan_warp, warp
 
 
 @dataclasses.dataclass(frozen=True)
@@ -157,6 +157,7 @@ def _process(layer: LstLayer, directory: Path, method: Method, request: Request,
             raise InputError(f"{path.name} was made in another way; redo it with --overwrite or change --output-dir")
         return Outcome(layer.path, layer.overpass, "finished", "left as it is", path)
     scene = scene or read_lst(layer.path, layer.overpass, request.policy())
+    plan = plan_warp(scene, method.factor, request)
     with tqdm(unit="tile", leave=False, disable=None) as bar:
 
         def progress(done: int, total: int) -> None:
@@ -166,20 +167,20 @@ def _process(layer: LstLayer, directory: Path, method: Method, request: Request,
         fine = super_resolve(scene, method, request, progress)
     if request.quick_look:
         draw_quick_look(path.with_suffix(".png"), fine)
+    if plan is not None:
+        fine = warp(fine, plan)
     note = _note(fine, method)
     tags = {"request": fingerprint, "command": command, **_tags(fine, method, request)}
-    if request.crs is not None:
-        fine = warp(fine, request.target_crs(), request.resolution)
     write(path, fine, request.format, request.packed, tags)
     return Outcome(layer.path, layer.overpass, "written", f"{note}, {time.perf_counter() - start:.1f} s", path)
 
 
 def _note(fine: FineScene, method: Method) -> str:
-    share = np.isfinite(fine.source.lst).mean()
-    if share == 0:
+    if fine.observed == 0:
         return "no observation"
     kept = "" if method.conserves else " (not conserved)"
-    return f"{share:.1%} observed, energy residual {fine.residual_k:.1e} K{kept}"
+    before = " before the warp" if fine.warped else ""
+    return f"{fine.observed:.1%} observed, energy residual {fine.residual_k:.1e} K{before}{kept}"
 
 
 def _tags(fine: FineScene, method: Method, request: Request) -> dict[str, str]:
@@ -195,7 +196,19 @@ def _tags(fine: FineScene, method: Method, request: Request) -> dict[str, str]:
         "quality": source.note,
         "method": method.name,
         "checkpoint": method.checkpoint,
-        "energy_conserved": "yes" if method.conserves else "no",
-        "energy_residual_k": f"{fine.residual_k:.2e}",
+        **_energy_tags(fine, method),
         "software": f"lstsr-jax {lstsr_jax.__version__}",
+    }
+
+
+def _energy_tags(fine: FineScene, method: Method) -> dict[str, str]:
+    """Whether the map pools back to its source; interpolation onto another grid ends that."""
+    conserved, residual = "yes" if method.conserves else "no", f"{fine.residual_k:.2e}"
+    if not fine.warped:
+        return {"energy_conserved": conserved, "energy_residual_k": residual}
+    return {
+        "warp": "bilinear",
+        "energy_conserved": "no",
+        "energy_conserved_before_warp": conserved,
+        "energy_residual_before_warp_k": residual,
     }
