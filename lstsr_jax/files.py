@@ -2,7 +2,9 @@
 
 import contextlib
 import os
+import shutil
 import sys
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,13 +23,43 @@ def replacing(path: str | Path) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
+    temporary = _temporary(path)
     try:
         yield temporary
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
         temporary.with_name(temporary.name + ".aux.xml").unlink(missing_ok=True)  # GDAL's side file
+
+
+@contextlib.contextmanager
+def replacing_directory(path: Path) -> Iterator[Path]:
+    """As :func:`replacing`, for a directory: an older one is moved aside first, and removed.
+
+    Several processes may do so at once: the last one's directory stays.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary, aside = _temporary(path), _temporary(path)
+    try:
+        yield temporary
+        while True:
+            try:
+                os.rename(temporary, path)
+                break
+            except OSError:
+                if not path.exists():
+                    raise
+            with contextlib.suppress(FileNotFoundError):  # another process was quicker
+                os.rename(path, aside)
+            shutil.rmtree(aside, ignore_errors=True)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def _temporary(path: Path) -> Path:
+    """A hidden name beside ``path`` that no other process on any host uses."""
+    return path.with_name(f".{path.stem}.{uuid.uuid4().hex[:16]}.partial{path.suffix}")
 
 
 @contextlib.contextmanager

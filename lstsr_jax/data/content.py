@@ -1,15 +1,13 @@
 """What the files of a dataset hold: checksums, kept so that unchanged files are not read again, and their digest."""
 
-import bisect
 import contextlib
 import dataclasses
 import hashlib
-import itertools
 import json
 import os
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +15,7 @@ from tqdm import tqdm
 
 from lstsr_jax.errors import InputError
 from lstsr_jax.files import replacing
-from lstsr_jax.geo import LstLayer, NdviLibrary, parse_name
+from lstsr_jax.geo import LstLayer, NdviLibrary, parse_name, with_companions
 
 SETTLED_S = 3.0
 """A checksum is kept only of a file last changed longer ago: a change within one tick of the clock leaves no trace."""
@@ -128,7 +126,7 @@ class Sources:
 
     def contents(self, checksums: Checksums) -> dict[str, list[list[str | int]]]:
         """Name below its folder, size and checksum of every file, in an order that is the same everywhere."""
-        lst = _with_companions(self.layers)
+        lst = with_companions(self.layers)
         listed: dict[str, list[list[str | int]]] = {}
         for kind, folder, files in (("granules", self.granules, lst), ("ndvi", self.ndvi, self.ndvi_files)):
             ordered = sorted(files)
@@ -140,28 +138,6 @@ class Sources:
 def digest_of(*parts: Any) -> str:
     """Twelve hexadecimal digits of JSON values, the same on every machine."""
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:12]
-
-
-def _with_companions(layers: Iterable[LstLayer]) -> set[Path]:
-    """The files of layers and what is read with GeoTIFFs: their quality layer, and GDAL's files beside both."""
-    files = {layer.path for layer in layers}
-    folders: dict[Path, list[tuple[str, Path]]] = {}
-    for layer in layers:
-        path = layer.path
-        if path.suffix.lower() not in (".tif", ".tiff"):
-            continue
-        if path.parent not in folders:
-            folders[path.parent] = sorted((file.name.lower(), file) for file in path.parent.iterdir())
-        named = folders[path.parent]
-        for stem in (path.stem, f"{parse_name(path).granule}_QC_{layer.overpass}"):
-            start = f"{stem.lower()}."
-            first = bisect.bisect_left(named, (start,))
-            for name, file in itertools.islice(named, first, None):
-                if not name.startswith(start):
-                    break
-                if file.is_file():
-                    files.add(file)
-    return files
 
 
 def _below(path: Path, folder: Path | None) -> str:

@@ -2,7 +2,6 @@
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import jax
@@ -12,7 +11,7 @@ from lstsr_jax.evaluation.protocols import Protocol
 from lstsr_jax.ops.energy import conserve_energy
 from lstsr_jax.ops.resize import upsample
 from lstsr_jax.predictor import Predictor
-from lstsr_jax.predictor.checkpoint import CHECKPOINTS
+from lstsr_jax.predictor.checkpoint import checkpoint_name
 from lstsr_jax.predictor.self_ensemble import KNOWN
 from lstsr_jax.sharpening import atprk, tsharp
 
@@ -125,7 +124,7 @@ def name_predictors(predictors: Sequence[Predictor], checkpoints: Sequence[str] 
     """
     names: list[str] = [predictor.config.name for predictor in predictors]
     if checkpoints is not None and len(names) > 1:
-        names = [_short_name(path) for path in checkpoints]
+        names = [checkpoint_name(path) for path in checkpoints]
     named: dict[str, Predictor] = {}
     for name, predictor in zip(names, predictors, strict=True):
         unique, number = name, 1
@@ -134,16 +133,6 @@ def name_predictors(predictors: Sequence[Predictor], checkpoints: Sequence[str] 
             unique = f"{name}-{number}"
         named[unique] = predictor
     return named
-
-
-def _short_name(checkpoint: str) -> str:
-    """The last part of a path that says something: of ``runs/a/checkpoints/40`` it is ``a-40``."""
-    *lead, last = Path(checkpoint).resolve().parts if Path(checkpoint).exists() else Path(checkpoint).parts
-    if last == CHECKPOINTS and lead:
-        return lead[-1]
-    if last.isdigit() and len(lead) > 1 and lead[-1] == CHECKPOINTS:
-        return f"{lead[-2]}-{last}"
-    return last
 
 
 def describe_predictors(

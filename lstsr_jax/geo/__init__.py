@@ -10,6 +10,7 @@ from lstsr_jax.geo.aster.registration import (
     register_guide,
     summarise,
 )
+from lstsr_jax.geo.companions import with_companions
 from lstsr_jax.geo.errors import GranuleError
 from lstsr_jax.geo.granule import Scene, read_lst, to_kelvin
 from lstsr_jax.geo.grid import (
@@ -99,6 +100,7 @@ __all__ = [
     "tile_transform",
     "to_kelvin",
     "warp_field",
+    "with_companions",
     "write_granule",
     "write_pair",
     "write_raster",

@@ -73,6 +73,16 @@ def find_checkpoint(path: Path) -> Path:
     return min(reversed(steps), key=lambda d: read_metadata(d).get("validation_rmse", np.inf))
 
 
+def checkpoint_name(checkpoint: str) -> str:
+    """What to call a model by the name or path it is loaded from: of ``runs/a/checkpoints/40`` it is ``a-40``."""
+    *lead, last = Path(checkpoint).resolve().parts if Path(checkpoint).exists() else Path(checkpoint).parts
+    if last == CHECKPOINTS and lead:
+        return lead[-1]
+    if last.isdigit() and len(lead) > 1 and lead[-1] == CHECKPOINTS:
+        return f"{lead[-2]}-{last}"
+    return last
+
+
 def read_metadata(directory: Path) -> dict[str, Any]:
     """The JSON configuration of a checkpoint directory.
 

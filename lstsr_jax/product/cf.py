@@ -45,8 +45,14 @@ def to_dataset(fine: FineScene, tags: Mapping[str, str]) -> xarray.Dataset:
         attributes["ancillary_variables"] = " ".join(companions)
     fields: dict[str, Any] = {"lst": (("y", "x"), fine.lst, attributes)}
     if fine.spread is not None:
-        long_name = "standard deviation over the eight flips and rotations of the network's input"
-        fields["lst_spread"] = (("y", "x"), fine.spread, {"long_name": long_name, "units": "K"})
+        described = {
+            "long_name": f"{fine.spread_kind}: the eight flips and rotations of the network's input",
+            "units": "K",
+        }
+        if fine.calibrated:
+            described["standard_name"] = "surface_temperature standard_error"
+            described["long_name"] = "standard error of the LST: the spread over orientations, calibrated"
+        fields["lst_spread"] = (("y", "x"), fine.spread, described)
     if fine.quality is not None:
         masks, values = (np.array(numbers, np.uint8) for numbers in zip(*_QC_FLAGS.values(), strict=True))
         flags = {"flag_masks": masks, "flag_values": values, "flag_meanings": " ".join(_QC_FLAGS)}

@@ -1,10 +1,7 @@
 """Products on disk: their names, their three formats, and the tags that say how they were made."""
 
-import contextlib
 import importlib
-import os
-import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +9,7 @@ import numpy as np
 import rasterio
 
 from lstsr_jax.errors import InputError
-from lstsr_jax.files import replacing
+from lstsr_jax.files import replacing, replacing_directory
 from lstsr_jax.geo import write_raster
 from lstsr_jax.product.fine import FineScene
 
@@ -114,7 +111,7 @@ def _write_zarr(path: Path, fine: FineScene, packed: bool, tags: Mapping[str, st
         for name, variable in dataset.data_vars.items()
         if variable.ndim == 2
     }
-    with _replacing_directory(path) as temporary:
+    with replacing_directory(path) as temporary:
         dataset.to_zarr(temporary, mode="w", zarr_format=2, consolidated=True, encoding=encoding)
 
 
@@ -125,20 +122,6 @@ def _stored(name: str, packed: bool) -> dict[str, Any]:
     if packed:
         return {"dtype": "uint16", "scale_factor": 0.02, "add_offset": 0.0, "_FillValue": np.uint16(0)}
     return {"dtype": "float32", "_FillValue": np.float32(np.nan)}
-
-
-@contextlib.contextmanager
-def _replacing_directory(path: Path) -> Iterator[Path]:
-    """As :func:`lstsr_jax.files.replacing`, for a directory."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
-    try:
-        yield temporary
-        if path.exists():
-            shutil.rmtree(path)
-        os.replace(temporary, path)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
 
 
 _WRITERS: dict[str, Callable[[Path, FineScene, bool, Mapping[str, str]], None]] = {

@@ -7,12 +7,17 @@ from numpy.typing import NDArray
 from rasterio.crs import CRS
 from rasterio.transform import Affine
 
+from lstsr_jax.errors import InputError
 from lstsr_jax.geo import Grid, Scene, aggregate_l4, refine_transform
-from lstsr_jax.product.guide import read_guide
+from lstsr_jax.ops.observed import PLAUSIBLE_K
+from lstsr_jax.product.guide import Guide, read_guide
 from lstsr_jax.product.methods import Method
 from lstsr_jax.product.region import crop, inside, locate
 from lstsr_jax.product.request import Request
 from lstsr_jax.scene.tiling import Progress
+
+LARGEST_RESIDUAL_K = 0.1
+"""Between a map that conserves energy, pooled, and its source."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -29,6 +34,8 @@ class FineScene:
         residual_k: largest ``|l4_pool(lst) - source.lst|`` before any warp; NaN where nothing is observed.
         observed: share of the pixels on the globe (after a warp also in the box) that are observed, 0 to 1.
         warped: whether it was brought to another grid than the refined one of its source.
+        calibrated: whether the spread is the error's standard deviation.
+        guide: the NDVI that was used, if any.
     """
 
     lst: NDArray[np.float32]
@@ -40,12 +47,21 @@ class FineScene:
     residual_k: float
     observed: float
     warped: bool = False
+    calibrated: bool = False
+    guide: Guide | None = None
+
+    @property
+    def spread_kind(self) -> str | None:
+        """What the spread is; None without one."""
+        if self.spread is None:
+            return None
+        return "standard error" if self.calibrated else "standard deviation over orientations"
 
     @property
     def bands(self) -> dict[str, NDArray[np.float32]]:
         """What a raster holds, by description."""
         named = {"LST (K)": self.lst}
-        return named if self.spread is None else {**named, "LST spread (K)": self.spread}
+        return named if self.spread is None else {**named, f"LST {self.spread_kind} (K)": self.spread}
 
 
 def super_resolve(scene: Scene, method: Method, request: Request, progress: Progress | None = None) -> FineScene:
@@ -69,14 +85,22 @@ def super_resolve(scene: Scene, method: Method, request: Request, progress: Prog
     region, factor = locate(scene, request), method.factor
     context = region.grown(request.overlap, scene.lst.shape)
     seen, source = crop(scene, context), crop(scene, region)
-    ndvi = None
+    _require_plausible(f"{scene.path}: observed LST", seen.lst)
+    guide = None
     if method.ndvi is not None:
         shape = (seen.lst.shape[0] * factor, seen.lst.shape[1] * factor)
-        ndvi = read_guide(method.ndvi, seen, refine_transform(seen.transform, factor), shape)
+        guide = read_guide(method.ndvi, seen, refine_transform(seen.transform, factor), shape)
     wanted = region.within(context).slices(factor)
-    lst, spread = method.apply(seen.lst, ndvi, progress)
+    lst, spread = method.apply(seen.lst, None if guide is None else guide.ndvi, progress)
     lst = lst[wanted]
     quality = source.quality
+    residual = _residual(lst, source.lst, factor)
+    _require_plausible(f"{scene.path}: the map", lst)
+    if method.conserves and residual > LARGEST_RESIDUAL_K:
+        raise InputError(
+            f"{scene.path}: the map, pooled, is {residual:.2g} K off its source, {LARGEST_RESIDUAL_K} K is allowed; "
+            "no map is written: neighbouring values are such as no land has, download the file again"
+        )
     globe = inside(Grid((source.lst.shape[0], source.lst.shape[1]), source.transform, source.crs), None)
     return FineScene(
         lst=lst,
@@ -85,9 +109,26 @@ def super_resolve(scene: Scene, method: Method, request: Request, progress: Prog
         transform=refine_transform(source.transform, factor),
         crs=source.crs,
         source=source,
-        residual_k=_residual(lst, source.lst, factor),
+        residual_k=residual,
         observed=float(np.isfinite(source.lst).sum() / max(globe.sum(), 1)),
+        calibrated=method.calibrated,
+        guide=guide,
     )
+
+
+def _require_plausible(what: str, lst: NDArray[np.float32]) -> None:
+    """Refuse LST that no land has.
+
+    Raises:
+        InputError: with its range and the remedy.
+    """
+    low, high = PLAUSIBLE_K
+    bad = int(((lst < low) | (lst > high)).sum())
+    if bad:
+        raise InputError(
+            f"{what} of {np.nanmin(lst):.1f} to {np.nanmax(lst):.1f} K, {bad} pixels outside {low:g}..{high:g} K; "
+            "no map is written: the file is damaged, download it again"
+        )
 
 
 def _residual(fine: NDArray[np.float32], coarse: NDArray[np.float32], factor: int) -> float:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from lstsr_jax.errors import InputError
 from lstsr_jax.ops.resize import upsample
 from lstsr_jax.predictor import load_predictor
+from lstsr_jax.predictor.checkpoint import checkpoint_name
 from lstsr_jax.product.request import Request
 from lstsr_jax.scene import conserves_energy, finish, super_resolve_scene, super_resolve_spread
 from lstsr_jax.scene.tiling import Progress
@@ -36,6 +37,8 @@ class Method:
             in K, each ``(H*f, W*f)``: LST and, if asked for, spread.
         conserves: whether the result is corrected so that pooling it gives back the source.
         ndvi: NDVI file or directory, if it takes any.
+        model: what the network was asked for by: a shipped model's name such as ``default``, or that of its workdir.
+        calibrated: whether the spread is the error's standard deviation.
     """
 
     name: str
@@ -44,6 +47,8 @@ class Method:
     apply: Callable[[Field, Field | None, Progress | None], Bands]
     conserves: bool
     ndvi: Path | None = None
+    model: str = ""
+    calibrated: bool = False
 
 
 def choose_method(checkpoint: str | None, method: str | None, ndvi: Path | None, request: Request) -> Method:
@@ -86,7 +91,16 @@ def choose_method(checkpoint: str | None, method: str | None, ndvi: Path | None,
             "--ndvi: this network is guided by NDVI; give a MOD13Q1 or MOD13A2 file or a directory of them"
         )
     apply = functools.partial(_tiled, predictor, request, conserve)
-    return Method(predictor.config.name, predictor.fingerprint, predictor.factor, apply, conserve, ndvi)
+    return Method(
+        predictor.config.name,
+        predictor.fingerprint,
+        predictor.factor,
+        apply,
+        conserve,
+        ndvi,
+        checkpoint_name(str(checkpoint)),
+        predictor.calibration is not None,
+    )
 
 
 def _refuse(ndvi: Path | None, name: str) -> None:

@@ -1,8 +1,6 @@
 """What a user asks of a product, the same for every granule of a run."""
 
 import dataclasses
-import hashlib
-import json
 from typing import Annotated, Literal
 
 import tyro
@@ -98,14 +96,3 @@ class Request:
     def policy(self) -> QualityPolicy:
         """Which observations are used."""
         return QualityPolicy(max_lst_error_k=self.max_lst_error_k)
-
-    def fingerprint(self, *more: str) -> str:
-        """Twelve hexadecimal digits that differ where outputs of the same name would.
-
-        Args:
-            *more: what else decides them, such as the method.
-        """
-        fields = dataclasses.asdict(self)
-        for name in ("overpass", "quick_look", "overwrite", "batch"):
-            del fields[name]
-        return hashlib.sha256(json.dumps([fields, *more], sort_keys=True).encode()).hexdigest()[:12]

@@ -1,8 +1,9 @@
 """Many granules in one run: finished outputs are skipped, a bad granule does not stop the rest."""
 
+import contextlib
 import dataclasses
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -10,9 +11,21 @@ from tqdm import tqdm
 
 import lstsr_jax
 from lstsr_jax.errors import InputError, make_directory
-from lstsr_jax.geo import GranuleError, LstLayer, Overpass, find_granules, parse_name, read_lst
+from lstsr_jax.geo import (
+    GranuleError,
+    GranuleName,
+    Listing,
+    LstLayer,
+    Overpass,
+    Scene,
+    find_granules,
+    parse_name,
+    read_lst,
+)
 from lstsr_jax.product.files import output_path, read_tags, require_format, write
 from lstsr_jax.product.fine import FineScene, super_resolve
+from lstsr_jax.product.guide import find_ndvi
+from lstsr_jax.product.identity import Identity, SourceFile, options_of, sources_of
 from lstsr_jax.product.methods import Method
 from lstsr_jax.product.quick_look import draw_quick_look
 from lstsr_jax.product.region import OutsideError
@@ -30,6 +43,7 @@ class Outcome:
         status: ``"written"``, ``"finished"`` (by an earlier run), ``"outside"`` (of the bbox) or ``"failed"``.
         note: one line for the summary.
         output: the product.
+        warning: one line on what makes it worse than it could be, or nothing.
     """
 
     source: Path
@@ -37,6 +51,7 @@ class Outcome:
     status: Literal["written", "finished", "outside", "failed"]
     note: str
     output: Path | None = None
+    warning: str = ""
 
     def __str__(self) -> str:
         """One line."""
@@ -61,13 +76,15 @@ class Report:
         kinds = ("written", "finished", "outside", "failed")
         counts = {kind: sum(outcome.status == kind for outcome in self.outcomes) for kind in kinds}
         total = ", ".join(f"{count} {kind}" for kind, count in counts.items() if count or kind == "written")
-        return "\n".join([*lines, *map(str, self.failed), total])
+        warnings = dict.fromkeys(f"warning: {outcome.warning}" for outcome in self.outcomes if outcome.warning)
+        return "\n".join([*lines, *warnings, *map(str, self.failed), total])
 
 
 def predict(files: Sequence[Path], output_dir: Path, method: Method, request: Request, *, command: str = "") -> Report:
     """Make a product of every LST layer of granules, and draw it.
 
-    A product carries a fingerprint of method and request: one that an earlier run finished alike is left as it is.
+    A product carries its sources, the method's fingerprint and the request: one that an earlier run finished alike is
+    left as it is, one that differs is an error that says in what.
     Each is written under a temporary name and renamed, so an interrupted run goes on where it was.
 
     Args:
@@ -96,11 +113,15 @@ def predict(files: Sequence[Path], output_dir: Path, method: Method, request: Re
             layers.update(found)
         except InputError as error:
             outcomes.append(_failure(path, "", error))
+    rivals = _rivals(layers, output_dir, method.factor, request.format)
+    made: dict[Path, Path] = {}
     bar = tqdm(layers, unit="layer", disable=None)
     for layer in bar:
         bar.set_description(f"{layer.path.stem[:40]} {layer.overpass}")
         try:
-            outcomes.append(_process(layer, output_dir, method, request, command))
+            if layer in rivals:
+                raise InputError(rivals[layer])
+            outcomes.append(_process(layer, output_dir, method, request, command, made))
         except OutsideError as error:
             outcomes.append(Outcome(layer.path, layer.overpass, "outside", _line(error, layer.path)))
         except Exception as error:  # one bad granule must not end a season's run
@@ -125,10 +146,10 @@ def _layers(path: Path, overpass: str) -> Iterator[LstLayer]:
     wanted: tuple[Overpass, ...] = ("day", "night")
     wanted = tuple(name for name in wanted if overpass in (name, "both"))
     if path.is_dir():
-        layers = find_granules(path).layers
-        if not layers:
+        listing = find_granules(path)
+        if not listing.layers:
             raise InputError(f"{path}: holds no MOD11A1 or MYD11A1 granule; check the path")
-        yield from (layer for layer in layers if layer.overpass in wanted)
+        yield from (layer for layer in (*listing.layers, *_namesakes(listing)) if layer.overpass in wanted)
     elif path.suffix.lower() in (".tif", ".tiff"):
         name = parse_name(path)
         if name.layer in ("QC_Day", "QC_Night"):
@@ -141,21 +162,55 @@ def _layers(path: Path, overpass: str) -> Iterator[LstLayer]:
         yield from (LstLayer(path, name) for name in wanted)
 
 
-def _process(layer: LstLayer, directory: Path, method: Method, request: Request, command: str) -> Outcome:
-    """One layer from file to file."""
+def _namesakes(listing: Listing) -> list[LstLayer]:
+    """Files of the same name as a layer's, in other folders: copies of it, or another area."""
+    skipped: dict[str, list[Path]] = {}
+    for found in listing.skipped:
+        skipped.setdefault(found.path.name.lower(), []).append(found.path)
+    return [
+        LstLayer(path, layer.overpass) for layer in listing.layers for path in skipped.get(layer.path.name.lower(), [])
+    ]
+
+
+def _rivals(layers: Iterable[LstLayer], directory: Path, factor: int, format: str) -> dict[LstLayer, str]:
+    """Layers that would share an output though they are not the same file's content, and what to say of each."""
+    claims: dict[Path, list[LstLayer]] = {}
+    for layer in layers:
+        with contextlib.suppress(GranuleError):  # a renamed one is known only when it is read
+            name = output_path(directory, parse_name(layer.path).granule, layer.overpass, factor, format)
+            claims.setdefault(name, []).append(layer)
+    found = {}
+    for path, group in claims.items():
+        if len({layer.path.resolve() for layer in group}) < 2:
+            continue
+        with contextlib.suppress(OSError):  # a missing file is named when its turn comes
+            if len({SourceFile.of("lst", layer.path).sha256 for layer in group}) > 1:
+                named = " and ".join(str(layer.path) for layer in group)
+                line = f"{named} would be one output, {path.name}; give each its own --output-dir"
+                found.update(dict.fromkeys(group, line))
+    return found
+
+
+def _process(
+    layer: LstLayer, directory: Path, method: Method, request: Request, command: str, made: dict[Path, Path]
+) -> Outcome:
+    """One layer from file to file; ``made`` holds the source of each output of this run."""
     start, scene = time.perf_counter(), None
     try:
-        granule = parse_name(layer.path).granule
+        name: GranuleName | Scene = parse_name(layer.path)
     except GranuleError:  # a renamed HDF4 granule knows its name
-        scene = read_lst(layer.path, layer.overpass, request.policy())
-        granule = scene.granule
-    path = output_path(directory, granule, layer.overpass, method.factor, request.format)
-    ndvi = "" if method.ndvi is None else str(method.ndvi.resolve())
-    fingerprint = request.fingerprint(method.name, method.checkpoint, ndvi)
-    if path.exists() and not request.overwrite:
-        if read_tags(path).get("request") != fingerprint:
-            raise InputError(f"{path.name} was made in another way; redo it with --overwrite or change --output-dir")
+        name = scene = read_lst(layer.path, layer.overpass, request.policy())
+    path = output_path(directory, name.granule, layer.overpass, method.factor, request.format)
+    if method.ndvi is not None:
+        method = dataclasses.replace(method, ndvi=find_ndvi(method.ndvi, name))
+    sources = sources_of(layer, method.ndvi)
+    identity = Identity(sources, method.name, method.checkpoint, options_of(request, method.conserves))
+    rival = made.setdefault(path, layer.path)
+    if rival.resolve() != layer.path.resolve() and request.overwrite:
+        raise InputError(f"{rival} of this run has made {path.name} already; give each its own --output-dir")
+    if not request.overwrite and _is_finished(path, identity):
         return Outcome(layer.path, layer.overpass, "finished", "left as it is", path)
+    identity_tags = identity.tags()  # before the files are read
     scene = scene or read_lst(layer.path, layer.overpass, request.policy())
     plan = plan_warp(scene, method.factor, request)
     with tqdm(unit="tile", leave=False, disable=None) as bar:
@@ -165,14 +220,34 @@ def _process(layer: LstLayer, directory: Path, method: Method, request: Request,
             bar.update(done - bar.n)
 
         fine = super_resolve(scene, method, request, progress)
+    if not request.overwrite and _is_finished(path, identity):
+        return Outcome(layer.path, layer.overpass, "finished", "by another run meanwhile", path)
     if request.quick_look:
         draw_quick_look(path.with_suffix(".png"), fine)
     if plan is not None:
         fine = warp(fine, plan)
     note = _note(fine, method)
-    tags = {"request": fingerprint, "command": command, **_tags(fine, method, request)}
+    warning = fine.guide.warning(method.factor) if fine.guide else ""
+    tags = {**identity_tags, "command": command, **_tags(fine, method)}
     write(path, fine, request.format, request.packed, tags)
-    return Outcome(layer.path, layer.overpass, "written", f"{note}, {time.perf_counter() - start:.1f} s", path)
+    note = f"{note}, {time.perf_counter() - start:.1f} s"
+    return Outcome(layer.path, layer.overpass, "written", note, path, warning)
+
+
+def _is_finished(path: Path, identity: Identity) -> bool:
+    """Whether an earlier or another run made this product; an error if it is another one."""
+    if not path.exists():
+        return False
+    try:
+        tags = read_tags(path)
+    except InputError:
+        if path.exists():
+            raise
+        return False  # another run is replacing it
+    difference = identity.difference(tags)
+    if difference is not None:
+        raise InputError(f"{path.name}: {difference}")
+    return True
 
 
 def _note(fine: FineScene, method: Method) -> str:
@@ -183,7 +258,7 @@ def _note(fine: FineScene, method: Method) -> str:
     return f"{fine.observed:.1%} observed, energy residual {fine.residual_k:.1e} K{before}{kept}"
 
 
-def _tags(fine: FineScene, method: Method, request: Request) -> dict[str, str]:
+def _tags(fine: FineScene, method: Method) -> dict[str, str]:
     """Where a product comes from and how it was made."""
     source = fine.source
     return {
@@ -194,9 +269,10 @@ def _tags(fine: FineScene, method: Method, request: Request) -> dict[str, str]:
         "date": source.date.isoformat(),
         "overpass": source.overpass,
         "quality": source.note,
-        "method": method.name,
-        "checkpoint": method.checkpoint,
         **_energy_tags(fine, method),
+        **({"model": method.model} if method.model else {}),
+        **_guide_tags(fine, method.factor),
+        **({"spread": fine.spread_kind} if fine.spread_kind else {}),
         "software": f"lstsr-jax {lstsr_jax.__version__}",
     }
 
@@ -212,3 +288,12 @@ def _energy_tags(fine: FineScene, method: Method) -> dict[str, str]:
         "energy_conserved_before_warp": conserved,
         "energy_residual_before_warp_k": residual,
     }
+
+
+def _guide_tags(fine: FineScene, factor: int) -> dict[str, str]:
+    """Which NDVI was used, and whether anything finer than the LST was in it."""
+    if fine.guide is None:
+        return {}
+    pixel = f"{fine.guide.pixel / factor:.2g} of the LST's pixel"
+    finer = "" if not fine.guide.warning(factor) else ": nothing finer than the LST is in it"
+    return {"ndvi_file": fine.guide.path.name, "ndvi_resolution": f"{pixel}{finer}"}

@@ -8,6 +8,7 @@ import rasterio
 
 from lstsr_jax.errors import InputError
 from lstsr_jax.geo import simulate_granule, write_granule
+from lstsr_jax.predictor import SpreadCalibration, load_predictor, save_predictor
 from lstsr_jax.product import Request, choose_method, predict
 from lstsr_jax.product.region import corner
 
@@ -54,6 +55,29 @@ def test_the_same_as_the_cog(granule, format, packed, tmp_path):
     assert make(granule, tmp_path, request).status == "finished"
     assert make(granule, tmp_path, dataclasses.replace(request, overwrite=True)).status == "written"
     assert not [file for file in tmp_path.iterdir() if "partial" in file.name]
+
+
+@pytest.mark.filterwarnings("ignore:Use `@` matmul:PendingDeprecationWarning")  # rioxarray 0.19 with affine 3
+@pytest.mark.parametrize("calibrated", [False, True])
+def test_the_spread_says_what_it_is(granule, calibrated, trained, tmp_path):
+    predictor = load_predictor(trained)
+    calibration = SpreadCalibration(0.3, 2.0) if calibrated else None
+    save_predictor(tmp_path / "net", dataclasses.replace(predictor, calibration=calibration))
+    kind = "standard error" if calibrated else "standard deviation over orientations"
+    request = dataclasses.replace(REQUEST, spread=True)
+    for format in ("cog", "netcdf", "zarr"):
+        wanted = dataclasses.replace(request, format=format)
+        method = choose_method(str(tmp_path / "net"), None, None, wanted)
+        (outcome,) = predict([granule], tmp_path, method, wanted).outcomes
+        if format == "cog":
+            with rasterio.open(outcome.output) as file:
+                assert file.descriptions[1] == f"LST {kind} (K)" and file.tags()["spread"] == kind
+            continue
+        with xarray.open_dataset(outcome.output, engine=ENGINE[format], decode_coords="all") as data:
+            spread = data["lst_spread"].attrs
+            assert data.attrs["spread"] == kind and spread["long_name"].startswith(kind)
+            expected = "surface_temperature standard_error" if calibrated else None
+            assert spread.get("standard_name") == expected
 
 
 def test_a_missing_library_is_one_line(granule, tmp_path, monkeypatch):

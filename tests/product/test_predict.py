@@ -79,8 +79,10 @@ def test_a_network_with_spread(granule, trained, tmp_path):
     (outcome,) = report.outcomes
     assert_lines_up(outcome.output, read_lst(granule, "day"))
     with rasterio.open(outcome.output) as file:
-        assert file.descriptions == ("LST (K)", "LST spread (K)")
-        assert len(file.tags()["checkpoint"]) == 12 and file.tags()["method"] == "mrunet"
+        assert file.descriptions == ("LST (K)", "LST standard deviation over orientations (K)")
+        assert file.tags()["spread"] == "standard deviation over orientations"
+        assert file.tags()["checkpoint"] == load_predictor(trained).fingerprint and file.tags()["method"] == "mrunet"
+        assert file.tags()["model"] == "trained"
         mean, spread = file.read()
     np.testing.assert_array_equal(np.isnan(mean), np.isnan(spread))
     assert np.nanmax(spread) > 0

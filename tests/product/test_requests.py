@@ -5,6 +5,7 @@ import pytest
 from lstsr_jax.cli import predict_arguments
 from lstsr_jax.errors import InputError
 from lstsr_jax.product import Request, choose_method
+from lstsr_jax.product.identity import options_of
 
 
 def test_flags_reach_the_request():
@@ -52,11 +53,13 @@ def test_methods_that_do_not_exist(options, message):
         choose_method(**options)
 
 
-def test_fingerprints_differ_where_outputs_do():
-    plain = Request().fingerprint("bicubic")
-    assert plain == Request(overpass="day", batch=9, overwrite=True, quick_look=False).fingerprint("bicubic")
+def test_only_options_that_decide_the_map_are_recorded():
+    plain = options_of(Request(), True)
+    assert plain == options_of(Request(overpass="day", batch=9, overwrite=True, quick_look=False), True)
     others = [Request(packed=True), Request(tile=32), Request(bbox=(1, 2, 3, 4)), Request(max_lst_error_k=1)]
-    assert len({plain, Request().fingerprint("mrunet"), *(other.fingerprint("bicubic") for other in others)}) == 6
+    assert all(options_of(other, True) != plain for other in others) and options_of(Request(), False) != plain
+    spellings = [options_of(Request(crs=crs), True) for crs in ("EPSG:32632", "epsg:32632")]
+    assert spellings[0] == spellings[1]
 
 
 def test_energy_is_conserved_as_the_network_says_unless_asked():
