@@ -19,7 +19,7 @@ def main() -> None:
             arguments.report_dir,
             classical=arguments.method_names,
             registration=arguments.registration,
-            shift=Shift(*arguments.registration_shift),
+            shift=None if arguments.registration_shift is None else Shift(*arguments.registration_shift),
             ensemble=arguments.self_ensemble,
             checkpoints=arguments.checkpoint,
         )

@@ -1,8 +1,9 @@
 """How much better than bicubic LST alone can be on the pairs of Table II: filters fitted to ASTER itself.
 
-``python -m studies.lst_alone PAIRS_DIR`` fits by least squares, on every second pair, the weights with which
-Gaussian residuals of the coarse field and of its bicubic interpolation are added to bicubic, and scores them on both
-halves. What was fitted to the truth itself says what a network that never sees it may hope for.
+``python -m studies.lst_alone PAIRS_DIR [--registration-shift ROWS COLUMNS]`` fits by least squares, on every second
+pair, the weights with which Gaussian residuals of the coarse field and of its bicubic interpolation are added to
+bicubic, and scores them on both halves. What was fitted to the truth itself says what a network that never sees it may
+hope for.
 """
 
 import argparse
@@ -11,9 +12,9 @@ import jax.numpy as jnp
 import numpy as np
 import scipy.ndimage
 
-from lstsr_jax.evaluation.pairs.score import scored_mask
-from lstsr_jax.geo.aster.pair import FACTOR, PAIRS_SHIFT, Pair, read_pairs
-from lstsr_jax.geo.warp import warp_field
+from lstsr_jax.evaluation.pairs.score import pair_shifts, scored_mask
+from lstsr_jax.geo.aster.pair import FACTOR, Pair, read_pairs
+from lstsr_jax.geo.warp import Shift, warp_field
 from lstsr_jax.ops.gaps import fill_gaps
 from lstsr_jax.ops.resize import upsample
 
@@ -31,7 +32,7 @@ def _up(coarse: np.ndarray) -> np.ndarray:
     return np.asarray(upsample(jnp.asarray(coarse, jnp.float32)[None, ..., None], FACTOR))[0, ..., 0]
 
 
-def features(pair: Pair) -> tuple[np.ndarray, np.ndarray]:
+def features(pair: Pair, shift: Shift) -> tuple[np.ndarray, np.ndarray]:
     """``(pixels, 11)`` and ASTER ``(pixels,)``, each less its mean over the pair: bicubic, then what may be added."""
     coarse = np.asarray(fill_gaps(jnp.asarray(pair.lst)[None, ..., None]))[0, ..., 0]
     coarse = coarse - coarse.mean()
@@ -41,8 +42,8 @@ def features(pair: Pair) -> tuple[np.ndarray, np.ndarray]:
     fields = [bicubic, *map(_up, residuals)]
     fields += [bicubic - scipy.ndimage.gaussian_filter(bicubic, sigma, mode="nearest") for sigma in FINE_PX]
     fields += [_up(coarse - ranking(coarse, 3)) for ranking in ranked]
-    mask = scored_mask(pair, PAIRS_SHIFT)
-    warped = [warp_field(field, pair.fine_grid, pair.aster_grid, shift=PAIRS_SHIFT)[mask] for field in fields]
+    mask = scored_mask(pair, shift)
+    warped = [warp_field(field, pair.fine_grid, pair.aster_grid, shift=shift)[mask] for field in fields]
     columns, truth = np.stack(warped, 1).astype(np.float64), pair.aster[mask].astype(np.float64)
     return columns - columns.mean(0), truth - truth.mean()
 
@@ -66,7 +67,12 @@ def main() -> None:
     """Print RMSE-ub of bicubic and of every filter, fitted on one half and scored on both."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("pairs")
-    pairs = [features(pair) for pair in read_pairs(parser.parse_args().pairs)[0]]
+    parser.add_argument("--registration-shift", nargs=2, type=float, help="default: the mean of index.csv in PAIRS_DIR")
+    arguments = parser.parse_args()
+    found = read_pairs(arguments.pairs)[0]
+    constant = None if arguments.registration_shift is None else Shift(*arguments.registration_shift)
+    shifts, _ = pair_shifts(found, "constant", arguments.pairs, constant)
+    pairs = [features(pair, shift) for pair, shift in zip(found, shifts, strict=True)]
     halves = {"A": pairs[0::2], "B": pairs[1::2]}
     one = np.ones(1)
     print("| added to bicubic | A, fitted on A | B, fitted on A | B, fitted on B | A, fitted on B |")

@@ -9,7 +9,6 @@ import tyro
 
 from lstsr_jax.config import DataConfig, SplitBy
 from lstsr_jax.errors import InputError
-from lstsr_jax.geo import PAIRS_SHIFT
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,9 +23,10 @@ class EvalArguments:
     """Directory of MOD13A2 NDVI, for tsharp, atprk and guided networks."""
     pairs: str | None = None
     """Directory of MODIS and ASTER pairs: score 1 km to 250 m against ASTER instead (docs/table2.md)."""
-    registration: Literal["none", "constant", "per-pair"] = "constant"
-    """Of MODIS with ASTER, beside none. per-pair: recorded in the folder's index.csv, or estimated."""
-    registration_shift: tuple[float, float] = (PAIRS_SHIFT.rows, PAIRS_SHIFT.columns)
+    registration: Literal["none", "constant", "per-pair"] | None = None
+    """Of MODIS with ASTER, beside none. per-pair, the default: recorded in the folder's index.csv, else estimated.
+    constant: the mean of what index.csv records, or --registration-shift."""
+    registration_shift: Annotated[tuple[float, float] | None, tyro.conf.arg(metavar="ROWS COLUMNS")] = None
     """The constant one: rows south and columns east, in 250 m pixels."""
     split: Literal["train", "validation", "test", "all"] = "test"
     """Which patches; all for granules never used in training."""

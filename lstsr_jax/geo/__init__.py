@@ -1,6 +1,7 @@
 """MODIS granules: their grid, names, quality, reading, writing, and simulation. No JAX in here."""
 
-from lstsr_jax.geo.aster.pair import PAIRS_SHIFT, Pair, read_pairs, recorded_shifts, register_pair
+from lstsr_jax.geo.aster.pair import Pair, read_pairs, register_pair
+from lstsr_jax.geo.aster.pair_index import index_shifts, recorded_shifts
 from lstsr_jax.geo.aster.product import AsterScene, mask_fillers, read_aster, reduce_aster
 from lstsr_jax.geo.aster.registration import (
     Registration,
@@ -39,7 +40,6 @@ from lstsr_jax.geo.target import target_grid
 from lstsr_jax.geo.warp import Grid, Shift, place_field, warp_field
 
 __all__ = [
-    "PAIRS_SHIFT",
     "PRODUCTS_1KM",
     "PRODUCTS_250M",
     "SINUSOIDAL",
@@ -69,6 +69,7 @@ __all__ = [
     "describe_skipped",
     "estimate_shift",
     "find_granules",
+    "index_shifts",
     "lonlat_to_sinusoidal",
     "mask_fillers",
     "pack_kelvin",

@@ -17,6 +17,7 @@ from lstsr_jax.evaluation.pairs.score import (
     PAIRS,
     Registered,
     Registering,
+    main_registration,
     pair_methods,
     pair_shifts,
     score_pairs,
@@ -24,7 +25,7 @@ from lstsr_jax.evaluation.pairs.score import (
     super_resolve,
 )
 from lstsr_jax.evaluation.pairs.texture import frequencies
-from lstsr_jax.geo.aster.pair import PAIRS_SHIFT, Pair, read_pairs
+from lstsr_jax.geo.aster.pair import Pair, read_pairs
 from lstsr_jax.geo.aster.registration import summarise
 from lstsr_jax.geo.warp import Shift, warp_field
 from lstsr_jax.predictor import Predictor
@@ -54,8 +55,8 @@ def evaluate_pairs(
     report_dir: Path,
     *,
     classical: Sequence[str],
-    registration: Registering = "constant",
-    shift: Shift = PAIRS_SHIFT,
+    registration: Registering | None = None,
+    shift: Shift | None = None,
     ensemble: bool = False,
     checkpoints: Sequence[str] | None = None,
 ) -> str:
@@ -66,8 +67,9 @@ def evaluate_pairs(
         directory: of the pairs, see :mod:`lstsr_jax.geo.aster.pair`.
         report_dir: receives the report; older files of the same name are replaced.
         classical: names of methods that need no checkpoint.
-        registration: of the main table; the one without registration is always given as well.
-        shift: the constant one, in fine pixels.
+        registration: of the main table; the one without registration is always given as well. None: per pair, or
+            constant if ``shift`` is given.
+        shift: the constant one, in fine pixels; None: the mean of what the folder's ``index.csv`` records.
         ensemble: add each network's self-ensemble.
         checkpoints: what each predictor was loaded from, as for :func:`lstsr_jax.evaluation.evaluate`.
 
@@ -77,6 +79,7 @@ def evaluate_pairs(
     Raises:
         InputError: if there is no usable pair, a file is unreadable, or a method unknown.
     """
+    main = main_registration(registration, shift)
     named = name_predictors(predictors, checkpoints)
     rows = with_self_ensembles(named) if ensemble else named
     methods = pair_methods(classical, rows)
@@ -88,10 +91,9 @@ def evaluate_pairs(
         pairs = [pair for pair in pairs if pair.ndvi is not None]
     if not pairs:
         raise InputError(f"{directory}: no pair has the NDVI that {', '.join(needy)} need; leave them out")
-    kinds: tuple[Registering, ...] = ("none",) if registration == "none" else ("none", registration)
-    shifts: dict[str, tuple[list[Shift], str]] = {
-        kind: pair_shifts(pairs, kind, str(directory), shift) for kind in kinds
-    }
+    shifts: dict[str, tuple[list[Shift], str]] = {"none": pair_shifts(pairs, "none", directory)}
+    if main != "none":
+        shifts[main] = pair_shifts(pairs, main, directory, shift)
     scores = score_pairs(methods, pairs, shifts)
     summary = {
         "protocol": PAIRS.name,
@@ -101,18 +103,18 @@ def evaluate_pairs(
         "data": str(directory),
         "checkpoint": describe_predictors(rows, named, checkpoints),
         "skipped": reasons,
-        "registration": registration,
+        "registration": main,
         "shifts": {kind: _describe_shifts(table) for kind, table in scores.items()},
-        "methods": scores[registration].means(),
-        "registrations": {kind: scores[kind].means() for kind in kinds},
+        "methods": scores[main].means(),
+        "registrations": {kind: scores[kind].means() for kind in shifts},
     }
-    text = _text(scores, registration, len(pairs), reasons)
+    text = _text(scores, main, len(pairs), reasons)
     report_dir.mkdir(parents=True, exist_ok=True)
     _replace(report_dir / "metrics.json", json.dumps(summary, indent=1) + "\n")
     _replace(report_dir / "table.md", text + "\n")
     _write_pairs(report_dir / "per_image.csv", scores, pairs)
-    _draw(report_dir / "figure_pairs.png", methods, pairs, scores[registration])
-    _draw_spectra(report_dir / "figure_spectrum.png", scores[registration])
+    _draw(report_dir / "figure_pairs.png", methods, pairs, scores[main])
+    _draw_spectra(report_dir / "figure_spectrum.png", scores[main])
     return text
 
 

@@ -5,29 +5,30 @@ last, `<name>_aster_lst_90m.tif` or `.hdf` is averaged to 250 m when it is read.
 the shift of each pair in its columns `id`, `reg_ndvi_dy_px250` and `reg_ndvi_dx_px250`.
 """
 
-import csv
 import dataclasses
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, Literal
 
 import numpy as np
+import scipy.ndimage
 from numpy.typing import NDArray
 
 from lstsr_jax.errors import InputError
 from lstsr_jax.geo.aster.product import FINE_PIXEL_M, read_aster, reduce_aster
-from lstsr_jax.geo.aster.registration import Registration, register_coarse, register_guide
+from lstsr_jax.geo.aster.registration import SEARCH_PX, Registration, register_coarse, register_guide
 from lstsr_jax.geo.errors import GranuleError
 from lstsr_jax.geo.geotiff import read_band
 from lstsr_jax.geo.listing import Skipped
-from lstsr_jax.geo.warp import Grid, Shift, place_field, warp_field
+from lstsr_jax.geo.warp import Grid, place_field, warp_field
 
 FACTOR: Final = 4
-PAIRS_SHIFT: Final = Shift(0.837, 1.071)
-"""Constant shift of ../shared/data/aster_modis: its README, the mean over its pairs of the shift against NDVI."""
+WATER_NDVI: Final = 0.0
+"""Below it there is water or snow."""
+SMALLEST_CORRELATION: Final = 0.3
+"""What chance makes of textures in the search window stays below 0.15."""
+NEAR_PX: Final = 1.5
 _LST, _NDVI = "_modis_lst_1km.tif", "_modis_ndvi_250m.tif"
 _ASTER: Final = ("_aster_lst_250m.tif", "_aster_lst_90m.tif", "_aster_lst_90m.hdf")
-_RECORDED: Final = ("reg_ndvi_dy_px250", "reg_ndvi_dx_px250")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -119,43 +120,61 @@ def _read_field(path: Path, low: float, high: float) -> tuple[NDArray[np.float32
     return values, Grid((values.shape[0], values.shape[1]), band.transform, band.crs)
 
 
-def register_pair(pair: Pair, by: Literal["ndvi", "lst"] = "ndvi") -> Registration:
+def register_pair(pair: Pair, by: Literal["ndvi", "lst"] | None = None) -> Registration:
     """The shift of MODIS that agrees best with ASTER.
 
     Args:
         pair: with NDVI if it is to be used.
-        by: "ndvi": the fine texture of NDVI against that of ASTER. "lst": LST at 1 km against ASTER averaged to it.
+        by: "ndvi": the fine texture of NDVI against that of ASTER, on land. "lst": LST at 1 km against ASTER averaged
+            to it. None: NDVI, the sharper of the two, where its texture is that of ASTER (a correlation of at least
+            0.3 either way) and it lies within 1.5 fine pixels of what LST says; else LST.
 
     Returns:
-        The shift in fine pixels.
+        The shift in fine pixels, and by what it was found.
 
     Raises:
-        InputError: the pair has no NDVI, or overlaps too little.
+        InputError: the pair has no NDVI, overlaps too little, or, with None, neither tells a shift.
     """
     try:
         if by == "lst":
-            return register_coarse(pair.lst, pair.grid, pair.aster, pair.aster_grid, factor=FACTOR)
-        if pair.ndvi is None:
-            raise ValueError("no NDVI to register with; register by LST")
-        return register_guide(pair.ndvi, pair.fine_grid, pair.aster, pair.aster_grid)
+            found = register_coarse(pair.lst, pair.grid, pair.aster, pair.aster_grid, factor=FACTOR)
+            return dataclasses.replace(found, by="lst")
+        if by == "ndvi":
+            return dataclasses.replace(_register_land(pair), by="ndvi")
     except ValueError as error:
         raise InputError(f"pair {pair.name}: {error}") from None
-
-
-def recorded_shifts(directory: str | Path, names: Sequence[str]) -> list[Shift] | None:
-    """The shifts that the folder's `index.csv` records for the pairs of these names; None unless for all of them.
-
-    Raises:
-        InputError: the file is there but a shift in it is no number.
-    """
-    path = Path(directory) / "index.csv"
-    if not path.is_file():
-        return None
-    with path.open(newline="", encoding="utf-8") as file:
-        rows = {row.get("id"): row for row in csv.DictReader(file)}
-    if not all(name in rows and all(rows[name].get(key) for key in _RECORDED) for name in names):
-        return None
+    coarse = register_pair(pair, "lst")
+    if not _stands_out(coarse):
+        raise InputError(
+            f"pair {pair.name}: MODIS and ASTER LST tell no shift (correlation {coarse.correlation:.2f} at "
+            f"{coarse.shift.rows:.1f} rows and {coarse.shift.columns:.1f} columns); remove the pair, record its shift "
+            "in index.csv, or give --registration none"
+        )
     try:
-        return [Shift(*(float(rows[name][key]) for key in _RECORDED)) for name in names]
-    except ValueError as error:
-        raise InputError(f"{path}: {error} in {' or '.join(_RECORDED)}; correct it or remove the columns") from None
+        guide = _register_land(pair)
+    except ValueError:  # without NDVI, or hardly any land of texture: LST has to do
+        return coarse
+    apart = np.hypot(*np.subtract(guide.shift, coarse.shift))
+    return dataclasses.replace(guide, by="ndvi") if _stands_out(guide) and apart <= NEAR_PX else coarse
+
+
+def _stands_out(found: Registration) -> bool:
+    """Whether a summit within the search window is more than chance."""
+    inside = max(map(abs, found.shift)) < SEARCH_PX - 1e-6
+    return inside and abs(found.correlation) >= SMALLEST_CORRELATION
+
+
+def _register_land(pair: Pair) -> Registration:
+    """NDVI against ASTER, without water and snow.
+
+    Land is the cooler the greener it is, water cool by day and not green: over both the correlation of the textures
+    cancels, and any chance correlation of the search window is larger.
+    """
+    if pair.ndvi is None:
+        raise ValueError("no NDVI to register with; register by LST")
+    with np.errstate(invalid="ignore"):
+        water = scipy.ndimage.binary_dilation(pair.ndvi < WATER_NDVI, np.ones((3, 3)), iterations=SEARCH_PX)
+    near = warp_field(water.astype(np.float32), pair.fine_grid, pair.aster_grid, kind="nearest")
+    land = np.where(water, np.nan, pair.ndvi).astype(np.float32)
+    truth = np.where(near == 1, np.nan, pair.aster).astype(np.float32)
+    return register_guide(land, pair.fine_grid, truth, pair.aster_grid)

@@ -30,11 +30,13 @@ class Registration:
         shift: by which the moving field agrees best, in fine pixels.
         correlation: there, signed.
         correlation_unshifted: where the files say the fields are, signed.
+        by: what was compared, "ndvi" or "lst", where it was chosen.
     """
 
     shift: Shift
     correlation: float
     correlation_unshifted: float
+    by: str = ""
 
 
 @dataclasses.dataclass(frozen=True)

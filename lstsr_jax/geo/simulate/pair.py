@@ -21,7 +21,8 @@ from lstsr_jax.geo.raster import write_raster
 from lstsr_jax.geo.simulate.granule import FACTOR, aggregate_l4, simulate_granule
 from lstsr_jax.geo.warp import Grid, Shift, warp_field
 
-PAIR_SHIFT: Final = Shift(0.837, 1.071)
+DEFAULT_SHIFT: Final = Shift(0.837, 1.071)
+"""As far as ASTER was found to lie off MODIS in real pairs."""
 PATCH: Final = 64
 _MARGIN: Final = 4
 _FILES: Final = ("modis_lst_1km", "modis_ndvi_250m", "aster_lst_250m")
@@ -57,7 +58,7 @@ class SimulatedPair:
 def simulate_pair(
     seed: int = 0,
     *,
-    shift: Shift = PAIR_SHIFT,
+    shift: Shift = DEFAULT_SHIFT,
     ndvi_offset: tuple[int, int] = (1, 2),
     bias_k: float = 0.4,
     modis_noise_k: float = 0.3,

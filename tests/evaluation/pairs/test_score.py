@@ -18,12 +18,13 @@ from lstsr_jax.config import ModelConfig
 from lstsr_jax.errors import InputError
 from lstsr_jax.evaluation import evaluate_pairs
 from lstsr_jax.evaluation.methods import Method
-from lstsr_jax.evaluation.pairs.score import METRICS, pair_methods, pair_shifts, super_resolve
-from lstsr_jax.geo import PAIRS_SHIFT, Shift, read_pairs, simulate_pair, write_pair
+from lstsr_jax.evaluation.pairs.score import METRICS, main_registration, pair_methods, pair_shifts, super_resolve
+from lstsr_jax.geo import Shift, read_pairs, simulate_pair, write_pair
 from lstsr_jax.models import create_model
 from lstsr_jax.ops.resize import upsample
 from lstsr_jax.predictor import Normalization, Predictor, input_channels
 
+SHIFT = Shift(0.837, 1.071)  # of simulated pairs
 METHODS = ("nearest", "bicubic", "tsharp", "tsharp-mean")
 
 
@@ -48,7 +49,7 @@ def network(guide):
 @pytest.fixture(scope="module")
 def report(folder, tmp_path_factory):
     directory = tmp_path_factory.mktemp("report")
-    text = evaluate_pairs([network("none"), network("ndvi")], folder, directory, classical=METHODS)
+    text = evaluate_pairs([network("none"), network("ndvi")], folder, directory, classical=METHODS, shift=SHIFT)
     return directory, text, json.loads((directory / "metrics.json").read_text())
 
 
@@ -88,7 +89,7 @@ def oracle(directory, name, fine, shift):
 def test_scores_equal_independent_code(report, folder, registration):
     rows = [row for row in rows_of(report[0] / "per_image.csv") if row["registration"] == registration]
     assert [row["pair"] for row in rows] == ["000", "002"]
-    shift = PAIRS_SHIFT if registration == "constant" else Shift(0, 0)
+    shift = SHIFT if registration == "constant" else Shift(0, 0)
     for row in rows:
         with rasterio.open(folder / f"{row['pair']}_modis_lst_1km.tif") as file:
             coarse = file.read(1)
@@ -108,7 +109,7 @@ def test_metrics_json(report):
     assert set(metrics["registrations"]) == {"none", "constant"}
     assert metrics["registrations"]["constant"] == metrics["methods"]
     assert all(set(row) == set(METRICS) for row in metrics["methods"].values())
-    assert metrics["shifts"]["constant"]["mean"] == list(PAIRS_SHIFT)
+    assert metrics["shifts"]["constant"]["mean"] == list(SHIFT)
     assert len(metrics["skipped"]) == 1 and "009_aster_lst_250m.tif" in metrics["skipped"][0]
 
 
@@ -150,11 +151,38 @@ def test_guided_network_sees_the_ndvi_of_the_pair(folder):
 def test_per_pair_shifts_are_recorded_or_estimated(folder, tmp_path):
     pairs, _ = read_pairs(folder)
     estimated, source = pair_shifts(pairs, "per-pair", str(folder))
-    assert source == "estimated here"
-    np.testing.assert_allclose(estimated, [PAIRS_SHIFT] * 2, atol=0.1)
+    assert source == "estimated here, by NDVI for 2 of 2 pairs; index.csv records none of them"
+    np.testing.assert_allclose(estimated, [SHIFT] * 2, atol=0.1)
     (tmp_path / "index.csv").write_text("id,reg_ndvi_dy_px250,reg_ndvi_dx_px250\n000,0.5,1\n002,0,2\n")
     assert pair_shifts(pairs, "per-pair", str(tmp_path)) == ([(0.5, 1.0), (0.0, 2.0)], "recorded in index.csv")
-    assert pair_shifts(pairs, "constant", constant=Shift(1, 2))[0] == [(1, 2), (1, 2)]
+    assert pair_shifts(pairs, "constant", tmp_path, Shift(1, 2))[0] == [(1, 2), (1, 2)]
+
+
+def test_registration_is_that_of_the_folder_and_never_another_s(folder, tmp_path):
+    pairs, _ = read_pairs(folder)
+    (tmp_path / "index.csv").write_text("id,reg_ndvi_dy_px250,reg_ndvi_dx_px250\n000,0.5,1\n002,0,2\n")
+    shifts, source = pair_shifts(pairs, "constant", tmp_path)
+    assert shifts == [(0.25, 1.5)] * 2 and "the mean of 2 recorded in index.csv" in source
+    (tmp_path / "index.csv").write_text("id,reg_ndvi_dy_px250,reg_ndvi_dx_px250\n000,0.5,1\n")
+    mixed, source = pair_shifts(pairs, "per-pair", tmp_path)
+    assert mixed[0] == (0.5, 1) and np.allclose(mixed[1], SHIFT, atol=0.1)
+    assert source == "recorded in index.csv for 1 of 2 pairs, else estimated here, by NDVI for 1"
+    with pytest.raises(InputError, match="give --registration-shift ROWS COLUMNS or --registration per-pair"):
+        pair_shifts(pairs, "constant", folder)
+    assert main_registration(None, None) == "per-pair" and main_registration(None, SHIFT) == "constant"
+    with pytest.raises(InputError, match="--registration-shift: is for --registration constant, not none"):
+        main_registration("none", SHIFT)
+
+
+def test_pairs_that_are_in_place_stay_there_by_default(tmp_path):
+    write_pair(simulate_pair(3, shift=Shift(0, 0)), tmp_path)
+    text = evaluate_pairs([], tmp_path, tmp_path / "r", classical=["bicubic"])
+    metrics = json.loads((tmp_path / "r" / "metrics.json").read_text())
+    assert metrics["registration"] == "per-pair" and "Registration `per-pair` (estimated here" in text
+    assert metrics["registrations"]["per-pair"] == metrics["methods"]
+    np.testing.assert_allclose(metrics["shifts"]["per-pair"]["mean"], [0, 0], atol=0.15)
+    asis = metrics["registrations"]["none"]["bicubic"]["rmse_ub"]
+    assert metrics["methods"]["bicubic"]["rmse_ub"] == pytest.approx(asis, rel=0.01)
 
 
 def test_gaps_of_the_coarse_field_stay_gaps(folder):
@@ -193,7 +221,7 @@ def test_bad_flags():
     with pytest.raises(InputError, match="--pairs: brings its own LST"):
         eval_arguments(["--pairs", "a", "--granules", "b"])
     arguments = eval_arguments(["--pairs", "a", "--registration", "per-pair", "--methods", "nearest,tsharp"])
-    assert arguments.registration == "per-pair" and arguments.registration_shift == tuple(PAIRS_SHIFT)
+    assert arguments.registration == "per-pair" and arguments.registration_shift is None
 
 
 def test_peers_scores(shared_data, tmp_path):

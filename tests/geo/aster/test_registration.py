@@ -1,6 +1,7 @@
 """Known shifts are found again: of fields with a closed form, of the simulated pair, and of real pairs."""
 
 import csv
+import dataclasses
 
 import numpy as np
 import pytest
@@ -9,13 +10,11 @@ from rasterio.transform import Affine
 
 from lstsr_jax.errors import InputError
 from lstsr_jax.geo import (
-    PAIRS_SHIFT,
     Grid,
     Shift,
     estimate_shift,
     place_field,
     read_pairs,
-    recorded_shifts,
     register_coarse,
     register_guide,
     register_pair,
@@ -25,6 +24,7 @@ from lstsr_jax.geo import (
 )
 
 NO_SHIFT = Shift(0, 0)
+KNOWN_SHIFT = Shift(0.837, 1.071)
 UTM = CRS.from_epsg(32632)
 FINE = Grid((120, 130), Affine(250, 0, 600000, 0, -250, 4900000), UTM)
 
@@ -52,19 +52,19 @@ def test_closed_form_shift(shift, sign):
 
 def test_guide_is_registered_by_its_texture_alone():
     rows = np.arange(FINE.shape[0], dtype=np.float32)[:, None]
-    truth = bumps(FINE, PAIRS_SHIFT) + 0.3 * rows  # a slope, as of relief, that the guide does not have
+    truth = bumps(FINE, KNOWN_SHIFT) + 0.3 * rows  # a slope, as of relief, that the guide does not have
     truth[20:30, 40:60] = np.nan
-    np.testing.assert_allclose(register_guide(-0.02 * bumps(FINE), FINE, truth, FINE).shift, PAIRS_SHIFT, atol=0.05)
+    np.testing.assert_allclose(register_guide(-0.02 * bumps(FINE), FINE, truth, FINE).shift, KNOWN_SHIFT, atol=0.05)
 
 
 def test_coarse_field_is_registered_to_a_quarter_of_its_pixels():
     pooled = bumps(FINE)[:120, :128].reshape(30, 4, 32, 4).mean((1, 3))
     coarse = Grid((30, 32), Affine(1000, 0, 600000, 0, -1000, 4900000), UTM)
-    found = register_coarse(pooled, coarse, bumps(FINE, PAIRS_SHIFT), FINE)
-    np.testing.assert_allclose(found.shift, PAIRS_SHIFT, atol=0.1)
+    found = register_coarse(pooled, coarse, bumps(FINE, KNOWN_SHIFT), FINE)
+    np.testing.assert_allclose(found.shift, KNOWN_SHIFT, atol=0.1)
 
 
-@pytest.mark.parametrize("shift", [PAIRS_SHIFT, Shift(-0.5, 1.6)])
+@pytest.mark.parametrize("shift", [KNOWN_SHIFT, Shift(-0.5, 1.6)])
 def test_simulated_pair_gives_back_its_shift(shift):
     pair = simulate_pair(0, shift=shift)
     fine = pair.lst_grid.refine(4)
@@ -110,14 +110,29 @@ def test_summary():
         summarise([])
 
 
-def test_recorded_shifts(tmp_path):
-    assert recorded_shifts(tmp_path, ["001"]) is None
-    index = tmp_path / "index.csv"
-    index.write_text("id,reg_ndvi_dy_px250,reg_ndvi_dx_px250\n001,0.5,1.25\n002,,\n003,far,1\n")
-    assert recorded_shifts(tmp_path, ["001"]) == [(0.5, 1.25)]
-    assert recorded_shifts(tmp_path, ["001", "002"]) is None
-    with pytest.raises(InputError, match=r"index.csv: .*far"):
-        recorded_shifts(tmp_path, ["003"])
+@pytest.mark.parametrize("seed", range(1, 13))
+def test_the_shift_of_a_pair_is_found_whatever_the_place(seed, tmp_path):
+    """Seeds 3, 5, 7, 8, 10, 11 and 12 have water, over which the correlation with NDVI cancels."""
+    shift = Shift(0.6 - 0.3 * (seed % 4), -1.5 + 0.25 * seed)
+    write_pair(simulate_pair(seed, shift=shift), tmp_path)
+    ((pair,), _) = read_pairs(tmp_path)
+    found = register_pair(pair)
+    assert found.by == "ndvi" and found.correlation < -0.5
+    np.testing.assert_allclose(found.shift, shift, atol=0.15)
+
+
+def test_lst_registers_where_ndvi_says_nothing(tmp_path):
+    write_pair(simulate_pair(1), tmp_path)
+    ((pair,), _) = read_pairs(tmp_path)
+    noise = np.random.default_rng(0).uniform(0.2, 0.8, pair.ndvi.shape).astype(np.float32)
+    elsewhere = np.roll(pair.ndvi, (3, -3), (0, 1))  # agrees well, at the edge of the search window
+    for ndvi in (None, noise, elsewhere, np.full_like(noise, -0.1)):
+        found = register_pair(dataclasses.replace(pair, ndvi=ndvi))
+        assert found.by == "lst"
+        np.testing.assert_allclose(found.shift, KNOWN_SHIFT, atol=0.15)
+    unlike = np.random.default_rng(1).normal(300, 3, pair.aster.shape).astype(np.float32)
+    with pytest.raises(InputError, match=r"001: MODIS and ASTER LST tell no shift .*--registration none"):
+        register_pair(dataclasses.replace(pair, aster=unlike))
 
 
 def test_real_pairs_agree_with_the_folder(shared_data, tmp_path):
