@@ -8,6 +8,7 @@ import rioxarray  # noqa: F401  (adds the accessor ``rio``)
 import xarray
 
 from lstsr_jax.product.fine import FineScene
+from lstsr_jax.product.times import observation_time
 
 _QC_FLAGS = {
     "good_quality": (3, 0),
@@ -21,6 +22,15 @@ _QC_FLAGS = {
 }
 """Mask and value of the fields of the quality byte that say how good the LST is."""
 
+_OF_THE_OVERPASS = "by day or night, as the coordinate overpass says"
+"""Names that stay true in a cube of both, which has the attributes of its first product."""
+_TIME = {
+    "standard_name": "time",
+    "long_name": "mean time of the observations (UTC) between those of time_bnds; 00:00 of the day if not known",
+    "bounds": "time_bnds",
+}
+_VIEW_TIME = {"long_name": "mean local solar time of the observations; NaN if not known", "units": "hour"}
+
 
 def to_dataset(fine: FineScene, tags: Mapping[str, str]) -> xarray.Dataset:
     """Describe a product: ``lst`` and, where there are any, ``lst_spread`` and ``qc`` over ``(y, x)``.
@@ -30,15 +40,16 @@ def to_dataset(fine: FineScene, tags: Mapping[str, str]) -> xarray.Dataset:
         tags: attributes of the dataset.
 
     Returns:
-        The dataset, with a grid mapping, projected coordinates of pixel centres, and the day as scalar ``time``.
+        The dataset, with a grid mapping, coordinates of pixel centres, and scalar coordinates that tell products of one
+        place apart: ``time`` with bounds (the UTC day if the file does not say more), ``overpass``, ``view_time``.
     """
     height, width = fine.lst.shape
     a, _, left, _, e, top = fine.transform[:6]
-    overpass = fine.source.overpass
+    observed = observation_time(fine.source)
     companions = [name for name, field in (("lst_spread", fine.spread), ("qc", fine.quality)) if field is not None]
     attributes: dict[str, Any] = {
         "standard_name": "surface_temperature",
-        "long_name": f"land surface temperature by {overpass}, super-resolved",
+        "long_name": f"land surface temperature {_OF_THE_OVERPASS}, super-resolved",
         "units": "K",
     }
     if companions:
@@ -56,16 +67,20 @@ def to_dataset(fine: FineScene, tags: Mapping[str, str]) -> xarray.Dataset:
     if fine.quality is not None:
         masks, values = (np.array(numbers, np.uint8) for numbers in zip(*_QC_FLAGS.values(), strict=True))
         flags = {"flag_masks": masks, "flag_values": values, "flag_meanings": " ".join(_QC_FLAGS)}
-        long_name = f"QC_{overpass.capitalize()} of the 1 km pixel"
+        long_name = f"quality byte of the 1 km pixel {_OF_THE_OVERPASS}"
         attributes = {"standard_name": "surface_temperature status_flag", "long_name": long_name, **flags}
         fields["qc"] = (("y", "x"), fine.quality, attributes)
     coordinates = {
         "y": top + e * (np.arange(height) + 0.5),
         "x": left + a * (np.arange(width) + 0.5),
-        "time": np.datetime64(fine.source.date, "ns"),
+        "time": ((), observed.mean.astype("datetime64[ns]"), _TIME),
+        "time_bnds": ("bnds", np.array([observed.first, observed.last], "datetime64[ns]")),
+        "overpass": ((), fine.source.overpass, {"long_name": "overpass, day or night"}),
+        "view_time": ((), np.float32(observed.local_hour), _VIEW_TIME),
     }
     dataset = xarray.Dataset(fields, coordinates, {"Conventions": "CF-1.11", "title": _title(fine), **tags})
-    dataset["time"].encoding.update(units="days since 2000-01-01", dtype="int32")
+    for name in ("time", "time_bnds"):
+        dataset[name].encoding.update(units="seconds since 2000-01-01", dtype="int64")
     dataset = dataset.rio.write_crs(fine.crs).rio.write_transform(fine.transform).rio.write_coordinate_system()
     for name in fields:  # as an attribute: the encoding given on writing would replace rioxarray's
         dataset[name].encoding.pop("grid_mapping", None)

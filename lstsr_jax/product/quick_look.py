@@ -17,6 +17,8 @@ _SHOWN = 1200  # pixels along the longer side beyond which a field is thinned be
 def draw_quick_look(path: Path, fine: FineScene) -> None:
     """Draw coarse and fine LST side by side on one kelvin scale, and below them the part with most to see.
 
+    Of a scene without any observation it says so, and has no scale.
+
     Args:
         path: PNG file to write.
         fine: on the grid of its source, not warped.
@@ -45,7 +47,10 @@ def draw_quick_look(path: Path, fine: FineScene) -> None:
         axis.set_xticks([])
         axis.set_yticks([])
         axis.set_facecolor("0.85")
-    figure.colorbar(drawn, ax=list(axes.flat), label="LST (K)", shrink=0.7)
+        if not observed.size:
+            axis.text(0.5, 0.5, "no observation", transform=axis.transAxes, ha="center", va="center")
+    if observed.size:
+        figure.colorbar(drawn, ax=list(axes.flat), label="LST (K)", shrink=0.7)
     source = fine.source
     figure.suptitle(f"{source.granule}, {source.overpass}")
     with replacing(path) as temporary:

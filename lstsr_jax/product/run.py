@@ -30,6 +30,7 @@ from lstsr_jax.product.methods import Method
 from lstsr_jax.product.quick_look import draw_quick_look
 from lstsr_jax.product.region import OutsideError
 from lstsr_jax.product.request import Request
+from lstsr_jax.product.times import observation_time
 from lstsr_jax.product.warp import plan_warp, warp
 
 
@@ -268,6 +269,7 @@ def _tags(fine: FineScene, method: Method) -> dict[str, str]:
         "tile": source.tile,
         "date": source.date.isoformat(),
         "overpass": source.overpass,
+        **_time_tags(source),
         "quality": source.note,
         **_energy_tags(fine, method),
         **({"model": method.model} if method.model else {}),
@@ -275,6 +277,13 @@ def _tags(fine: FineScene, method: Method) -> dict[str, str]:
         **({"spread": fine.spread_kind} if fine.spread_kind else {}),
         "software": f"lstsr-jax {lstsr_jax.__version__}",
     }
+
+
+def _time_tags(scene: Scene) -> dict[str, str]:
+    """Of the first and last observation, where the granule says it: attributes of the ACDD convention."""
+    observed = observation_time(scene)
+    ends = {"time_coverage_start": observed.first, "time_coverage_end": observed.last}
+    return {name: f"{time}Z" for name, time in ends.items()} if observed.known else {}
 
 
 def _energy_tags(fine: FineScene, method: Method) -> dict[str, str]:
