@@ -1,23 +1,18 @@
 """What a file is by its content, for the message that refuses it."""
 
-import re
 from pathlib import Path
-from typing import Final
 
 import rasterio
 from rasterio.errors import RasterioError
 
-from lstsr_jax.geo.content import kind_of
+from lstsr_jax.geo.content import hdf5_content, kind_of
 from lstsr_jax.geo.errors import GranuleError
 from lstsr_jax.geo.geotiff import quiet
 from lstsr_jax.geo.grid import PIXEL_M
 from lstsr_jax.geo.names import HDF4_SUFFIX, TIFF_SUFFIXES
 from lstsr_jax.geo.openable import utf8_path
 from lstsr_jax.geo.place import PIXEL_TOLERANCE, is_sinusoidal, projection_name
-from lstsr_jax.geo.products import describe_product, foreign_kind
-
-_GRANULE_ID = re.compile(rb"(?P<short>(?:VNP|VJ[12]|M[OY]D)\d{2}[A-Z0-9_]{1,4})\.A\d{7}\.h\d\dv\d\d")
-_EXAMINED_BYTES: Final = 1 << 24
+from lstsr_jax.geo.products import foreign_kind
 
 
 def unknown_file(path: Path, reason: str, expected: str) -> GranuleError:
@@ -44,16 +39,15 @@ def _content(path: Path) -> str | None:
     by_name = foreign_kind(path.name)
     try:
         with path.open("rb") as file:
-            head = file.read(8)
-            if head.startswith(b"\x89HDF"):
-                found = _GRANULE_ID.search(head + file.read(_EXAMINED_BYTES))
-                if found is not None:
-                    return f"holds {describe_product(found['short'].decode())}, which is not read here"
+            kind = kind_of(file.read(8))
+        holds = hdf5_content(path)
     except OSError:
         return by_name
-    kind = kind_of(head)
+    if holds is not None:
+        appeears = by_name if by_name is not None and "AppEEARS" in by_name else None
+        return " and ".join(filter(None, (appeears, f"is {holds}, which is not read here")))
     if kind == "a GeoTIFF":
-        return _place_of(path) or by_name
+        return " and ".join(filter(None, (by_name, _place_of(path)))) or None
     if by_name is not None:
         return by_name
     suits = {HDF4_SUFFIX: "an HDF4 file", **dict.fromkeys(TIFF_SUFFIXES, "a GeoTIFF")}.get(path.suffix.lower())

@@ -18,7 +18,7 @@ Overpass = Literal["day", "night"]
 
 
 class UnknownNameError(GranuleError):
-    """A file name that is of another form than the archive's, so that the content must tell what it is."""
+    """A file name that is of another form than those read here, so that the content must tell what the file is."""
 
 
 NAME_FORM: Final = "MOD11A1.AYYYYDDD.hHHvVV.061.YYYYDDDHHMMSS, then .hdf or _LST_Day_1km.tif"
@@ -141,11 +141,13 @@ def lst_overpasses(path: Path) -> tuple[GranuleName, tuple[Overpass, ...]]:
 
     Raises:
         GranuleError: neither; the message says what it is, as far as a name can tell (`UnknownNameError` where the
-            name is of another form than the archive's).
+            name is of another form).
     """
     suffix = path.suffix.lower()
     if suffix not in (HDF4_SUFFIX, *TIFF_SUFFIXES):
-        raise GranuleError(f"{path.name}: neither .hdf nor .tif; give an HDF4-EOS granule or a GeoTIFF layer of one")
+        raise UnknownNameError(
+            f"{path.name}: neither .hdf nor .tif; give an HDF4-EOS granule or a GeoTIFF layer of one"
+        )
     try:
         name = parse_name(path)
     except UnknownNameError as error:

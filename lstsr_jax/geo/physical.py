@@ -249,7 +249,7 @@ def _require_physical(
         scale = f" by its scale {band.scale:g} and offset {band.offset:g}"
     if band.units:
         scale += f" (unit {band.units!r})"
-    found = f"{values[odd].min():.6g} to {values[odd].max():.6g}{quantity.unit}"
+    found = f"{values[odd].min():.6g} to {values[odd].max():.6g}"
     text = f"{path}: {quantity.name} of {found}{scale}, {share} within {bounds}"
     if bad == count or bad > 0.5 * count:
         if scale and quantity.likely_unit(stored) is quantity.units[0]:

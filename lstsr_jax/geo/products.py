@@ -26,9 +26,7 @@ _KINDS: Final = tuple(
     )
 )
 _SHORT = re.compile(rf"(?<![A-Z0-9])(?P<short>{_LST_FAMILY}(?:_L2|[A-C]\d[DN]?|G[A-Z])?)(?![A-Z0-9]*\d{{5}})", re.I)
-_APPEEARS = re.compile(
-    r"(?P<short>[A-Z][A-Z0-9_]{5,12})\.(?P<collection>\d{3}).*(?:_doy\d{7,13})?_aid\d{4}\.\w+$", re.I
-)
+_APPEEARS = re.compile(r"(?:^|[^A-Z0-9])(?P<short>[A-Z][A-Z0-9]{2}\d{2}[A-Z0-9]{1,4})\.\d{3}.*_aid\d{4}\.\w+$", re.I)
 _WITHOUT_PRODUCTION = re.compile(r"M[OY]D11A1\.A\d{7}\.h\d\dv\d\d\.\d{3}(?!\.\d{13})", re.I)
 
 
@@ -50,8 +48,7 @@ def foreign_kind(name: str) -> str | None:
     if re.match(r"ECO.*LST", name, re.I):
         return "looks like ECOSTRESS LST at 70 m"
     if found := _APPEEARS.search(name):
-        what = describe_product(found["short"].upper())
-        return f"looks like an AppEEARS extract of {what}, on longitude and latitude"
+        return f"looks like an AppEEARS extract of {describe_product(found['short'].upper())}"
     if _WITHOUT_PRODUCTION.match(name):
         return "no production time (YYYYDDDHHMMSS) after the collection in its name"
     if (found := _SHORT.search(name)) and found["short"].upper() not in LST_PRODUCTS:

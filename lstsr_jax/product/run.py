@@ -3,7 +3,7 @@
 import contextlib
 import dataclasses
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -18,6 +18,8 @@ from lstsr_jax.geo import (
     LstLayer,
     Overpass,
     Scene,
+    Skipped,
+    describe_skipped,
     find_granules,
     parse_name,
     read_lst,
@@ -62,9 +64,15 @@ class Outcome:
 
 @dataclasses.dataclass(frozen=True)
 class Report:
-    """What became of all layers; as text, a line for each and a last one that counts them, failures last."""
+    """What became of all layers; as text, a line for each and a last one that counts them, failures last.
+
+    Attributes:
+        outcomes: of the layers, and of the files that hold none.
+        skipped: what was left aside in folders.
+    """
 
     outcomes: list[Outcome]
+    skipped: list[Skipped] = dataclasses.field(default_factory=list)
 
     @property
     def failed(self) -> list[Outcome]:
@@ -78,7 +86,7 @@ class Report:
         counts = {kind: sum(outcome.status == kind for outcome in self.outcomes) for kind in kinds}
         total = ", ".join(f"{count} {kind}" for kind, count in counts.items() if count or kind == "written")
         warnings = dict.fromkeys(f"warning: {outcome.warning}" for outcome in self.outcomes if outcome.warning)
-        return "\n".join([*lines, *warnings, *map(str, self.failed), total])
+        return "\n".join([*lines, *describe_skipped(self.skipped), *warnings, *map(str, self.failed), total])
 
 
 def predict(files: Sequence[Path], output_dir: Path, method: Method, request: Request, *, command: str = "") -> Report:
@@ -106,14 +114,17 @@ def predict(files: Sequence[Path], output_dir: Path, method: Method, request: Re
     make_directory("--output-dir", output_dir)
     outcomes: list[Outcome] = []
     layers: dict[LstLayer, None] = {}
+    skipped: list[Skipped] = []
     for path in files:
         try:
-            found = dict.fromkeys(_layers(path, request.overpass))
-            if not found:
-                raise InputError(f"{path}: holds no LST of the overpass asked for ({request.overpass}); see --overpass")
-            layers.update(found)
+            listing = find_granules(path)
+            again = {layer.path for layer in _namesakes(listing)}
+            skipped += (left for left in listing.skipped if left.path not in again)
+            layers.update(dict.fromkeys(_layers(path, listing, request.overpass)))
         except InputError as error:
             outcomes.append(_failure(path, "", error))
+    if not layers and not outcomes:
+        raise InputError(f"{skipped[0].path}: {skipped[0].reason}; give granules or <granule>_LST_Day_1km.tif")
     rivals = _rivals(layers, output_dir, method.factor, request.format)
     made: dict[Path, Path] = {}
     bar = tqdm(layers, unit="layer", disable=None)
@@ -129,7 +140,7 @@ def predict(files: Sequence[Path], output_dir: Path, method: Method, request: Re
             outcomes.append(_failure(layer.path, layer.overpass, error))
     if outcomes and all(outcome.status == "outside" for outcome in outcomes):
         raise InputError(f"--bbox {' '.join(map(str, request.bbox or ()))}: none of the granules reaches it")
-    return Report(outcomes)
+    return Report(outcomes, skipped)
 
 
 def _failure(path: Path, overpass: Overpass | Literal[""], error: Exception) -> Outcome:
@@ -142,32 +153,26 @@ def _line(error: Exception, path: Path) -> str:
     return text.removeprefix(f"{path}: ").removeprefix(f"{path.name}: ")
 
 
-def _layers(path: Path, overpass: str) -> Iterator[LstLayer]:
-    """The layers of a granule, of a GeoTIFF or of a directory that were asked for."""
-    wanted: tuple[Overpass, ...] = ("day", "night")
-    wanted = tuple(name for name in wanted if overpass in (name, "both"))
-    if path.is_dir():
-        listing = find_granules(path)
-        if not listing.layers:
-            raise InputError(f"{path}: holds no MOD11A1 or MYD11A1 granule; check the path")
-        yield from (layer for layer in (*listing.layers, *_namesakes(listing)) if layer.overpass in wanted)
-    elif path.suffix.lower() in (".tif", ".tiff"):
-        name = parse_name(path)
-        if name.layer in ("QC_Day", "QC_Night"):
-            return  # read with its LST
-        if name.layer not in ("LST_Day_1km", "LST_Night_1km") or name.overpass is None:
-            raise GranuleError(f"{path}: not LST at 1 km; give <granule>_LST_Day_1km.tif or _LST_Night_1km.tif")
-        if name.overpass in wanted:
-            yield LstLayer(path, name.overpass)
-    else:
-        yield from (LstLayer(path, name) for name in wanted)
+def _layers(path: Path, listing: Listing, overpass: str) -> list[LstLayer]:
+    """The layers that were asked for, of those that a file or a folder holds.
+
+    Raises:
+        InputError: if there is none, unless a single file is but another layer of an LST granule.
+    """
+    if not listing.layers and path.is_dir():
+        raise InputError(f"{path}: holds no MOD11A1 or MYD11A1 granule; check the path")
+    layers = [layer for layer in (*listing.layers, *_namesakes(listing)) if overpass in (layer.overpass, "both")]
+    if not layers and listing.layers:
+        raise InputError(f"{path}: holds no LST of the overpass asked for ({overpass}); see --overpass")
+    return layers
 
 
 def _namesakes(listing: Listing) -> list[LstLayer]:
     """Files of the same name as a layer's, in other folders: copies of it, or another area."""
     skipped: dict[str, list[Path]] = {}
     for found in listing.skipped:
-        skipped.setdefault(found.path.name.lower(), []).append(found.path)
+        if found.path.is_file():
+            skipped.setdefault(found.path.name.lower(), []).append(found.path)
     return [
         LstLayer(path, layer.overpass) for layer in listing.layers for path in skipped.get(layer.path.name.lower(), [])
     ]

@@ -92,8 +92,12 @@ def test_missing_dataset(make_hdf4, tmp_path, missing):
         (OK, {"scale_factor": 0.1}, "scale_factor"),
         (OK, {"add_offset": 5.0}, "add_offset"),
         (OK, {"_FillValue": 65535}, "_FillValue"),
+        (OK, {"scale_factor": 0.01}, "scale_factor"),
         (OK.astype(np.int16), {}, "int16"),
         (OK[None], {}, "shape"),
+        (np.where(np.eye(1200), 7499, OK).astype(np.uint16), {}, r"damaged: 1200 of its numbers, such as 7499"),
+        (np.where(np.eye(1200), 20001, OK).astype(np.uint16), {}, r"damaged: 1200 of its numbers, such as 20001"),
+        (OK[:600, :600], {}, "no StructMetadata"),
     ],
 )
 def test_other_packing_in_hdf4(make_hdf4, tmp_path, lst, attributes, text):

@@ -84,3 +84,21 @@ def test_other_forms(file):
 def test_dates_and_tiles_that_do_not_exist(old, new):
     with pytest.raises(GranuleError, match=r"check the name|MODIS grid"):
         parse_name(ID.replace(old, new) + ".hdf")
+
+
+@pytest.mark.parametrize(
+    ("file", "layer", "copy"),
+    [
+        (f"{ID}.HDF", None, False),
+        (f"{ID.upper()}_LST_DAY_1KM.TIF", "LST_Day_1km", False),
+        (f"{ID.lower()}_qc_night.tif", "QC_Night", False),
+        (f"{ID} (1).hdf", None, True),
+        (f"{ID}(2).hdf", None, True),
+        (f"{ID}_LST_Day_1km (1).tif", "LST_Day_1km", True),
+        (f"{ID} - Copy.hdf", None, True),
+        (f"{ID} copy 2.hdf", None, True),
+    ],
+)
+def test_capitals_and_second_copies_are_the_same_granule(file, layer, copy):
+    name = parse_name(file)
+    assert (name.granule, name.layer, name.copy) == (ID, layer, copy)
