@@ -123,7 +123,7 @@ def predict(files: Sequence[Path], output_dir: Path, method: Method, request: Re
             layers.update(dict.fromkeys(_layers(path, listing, request.overpass)))
         except InputError as error:
             outcomes.append(_failure(path, "", error))
-    if not layers and not outcomes:
+    if skipped and not layers and not outcomes:
         raise InputError(f"{skipped[0].path}: {skipped[0].reason}; give granules or <granule>_LST_Day_1km.tif")
     rivals = _rivals(layers, output_dir, method.factor, request.format)
     made: dict[Path, Path] = {}
