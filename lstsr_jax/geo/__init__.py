@@ -1,16 +1,11 @@
-"""MODIS granules: their grid, names, quality, reading, writing, and simulation. No JAX in here."""
+"""MODIS granules: their grid, names, quality, reading, writing, and simulation. No JAX in here.
 
-from lstsr_jax.geo.aster.pair import Pair, read_pairs, register_pair
-from lstsr_jax.geo.aster.pair_index import index_shifts, recorded_shifts
-from lstsr_jax.geo.aster.product import AsterScene, mask_fillers, read_aster, reduce_aster
-from lstsr_jax.geo.aster.registration import (
-    Registration,
-    ShiftSummary,
-    estimate_shift,
-    register_coarse,
-    register_guide,
-    summarise,
-)
+ASTER and simulation are loaded lazily: they bring scipy, which reading does without.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from lstsr_jax.geo.companions import with_companions
 from lstsr_jax.geo.errors import GranuleError
 from lstsr_jax.geo.granule import Scene, read_lst, to_kelvin
@@ -32,12 +27,53 @@ from lstsr_jax.geo.ndvi import NdviScene, period_start, read_ndvi
 from lstsr_jax.geo.ndvi_library import PRODUCTS_1KM, PRODUCTS_250M, NdviLibrary
 from lstsr_jax.geo.quality import QualityFields, QualityPolicy, accept, decode
 from lstsr_jax.geo.raster import pack_kelvin, write_raster
-from lstsr_jax.geo.simulate.granule import SimulatedGranule, aggregate_l4, simulate_granule
-from lstsr_jax.geo.simulate.granule_writer import write_granule
-from lstsr_jax.geo.simulate.landscape import Landscape, place_seed_of, simulate_landscape
-from lstsr_jax.geo.simulate.pair import SimulatedPair, simulate_pair, write_pair
 from lstsr_jax.geo.target import target_grid
 from lstsr_jax.geo.warp import Grid, Shift, place_field, warp_field
+
+if TYPE_CHECKING:
+    from lstsr_jax.geo.aster.pair import Pair, read_pairs, register_pair
+    from lstsr_jax.geo.aster.pair_index import index_shifts, recorded_shifts
+    from lstsr_jax.geo.aster.product import AsterScene, mask_fillers, read_aster, reduce_aster
+    from lstsr_jax.geo.aster.registration import (
+        Registration,
+        ShiftSummary,
+        estimate_shift,
+        register_coarse,
+        register_guide,
+        summarise,
+    )
+    from lstsr_jax.geo.simulate.granule import SimulatedGranule, aggregate_l4, simulate_granule
+    from lstsr_jax.geo.simulate.granule_writer import write_granule
+    from lstsr_jax.geo.simulate.landscape import Landscape, place_seed_of, simulate_landscape
+    from lstsr_jax.geo.simulate.pair import SimulatedPair, simulate_pair, write_pair
+
+_HOME = {
+    "AsterScene": "aster.product",
+    "Landscape": "simulate.landscape",
+    "Pair": "aster.pair",
+    "Registration": "aster.registration",
+    "ShiftSummary": "aster.registration",
+    "SimulatedGranule": "simulate.granule",
+    "SimulatedPair": "simulate.pair",
+    "aggregate_l4": "simulate.granule",
+    "estimate_shift": "aster.registration",
+    "index_shifts": "aster.pair_index",
+    "mask_fillers": "aster.product",
+    "place_seed_of": "simulate.landscape",
+    "read_aster": "aster.product",
+    "read_pairs": "aster.pair",
+    "recorded_shifts": "aster.pair_index",
+    "reduce_aster": "aster.product",
+    "register_coarse": "aster.registration",
+    "register_guide": "aster.registration",
+    "register_pair": "aster.pair",
+    "simulate_granule": "simulate.granule",
+    "simulate_landscape": "simulate.landscape",
+    "simulate_pair": "simulate.pair",
+    "summarise": "aster.registration",
+    "write_granule": "simulate.granule_writer",
+    "write_pair": "simulate.pair",
+}
 
 __all__ = [
     "PRODUCTS_1KM",
@@ -106,3 +142,9 @@ __all__ = [
     "write_pair",
     "write_raster",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        return getattr(importlib.import_module(f"lstsr_jax.geo.{_HOME[name]}"), name)
+    raise AttributeError(f"module 'lstsr_jax.geo' has no attribute {name!r}")
