@@ -1,6 +1,6 @@
 """``python -m data_builders.download``; see ``--help``."""
 
-from data_builders.download.command import main
+from lstsr_jax.cli.download import main
 
 if __name__ == "__main__":
     main()

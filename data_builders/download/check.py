@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from data_builders.download.faults import Broken, Refused, login_page
-from data_builders.download.fetch import compare, gap_lines
+from data_builders.download.fetching import compare, gap_lines
 from data_builders.download.folder import Folder, readable
 from data_builders.download.outcome import Remote
 from data_builders.download.request import Request

@@ -55,7 +55,7 @@ class Session:
         Args:
             login: gives the token.
             search: where the search is: the token may go there, and to NASA's hosts.
-            jobs: connections kept per host.
+            jobs: answers received at a time.
             timeout_s: of connecting, and of each wait for bytes.
             attempts: how often something is asked that fails for reasons that may pass.
             back_off_s: wait before the second attempt; doubled each time.
@@ -66,18 +66,14 @@ class Session:
         self._search = search
         self._attempts, self._back_off_s, self._debug = attempts, back_off_s, debug
         self._not_before = 0.0
-        pool: dict[str, Any] = {
+        self._slots = threading.BoundedSemaphore(jobs)
+        self._options: dict[str, Any] = {
             "timeout": urllib3.Timeout(connect=min(timeout_s, 15.0), read=timeout_s),
-            "ssl_context": _trust(),
             "maxsize": jobs,
             "num_pools": 16,
         }
-        self._direct = urllib3.PoolManager(**pool)
-        self._proxies = {
-            scheme: urllib3.ProxyManager(url, **pool)
-            for scheme, url in urllib.request.getproxies().items()
-            if scheme in ("http", "https") and url.startswith(("http://", "https://"))
-        }
+        self._pools: dict[str, urllib3.PoolManager] = {}  # by address of the proxy; "" and "http" without one
+        self._lock = threading.Lock()
 
     @contextlib.contextmanager
     def get(self, url: str, headers: Mapping[str, str] | None = None) -> Iterator[Response]:
@@ -89,7 +85,7 @@ class Session:
             Stopped: `stop` is set.
         """
         self._wait_until(self._not_before)
-        with _transport_faults(url):
+        with self._slots, _transport_faults(url):
             response = self._follow(url, dict(headers or {}))
             try:
                 self._check(response)
@@ -161,8 +157,16 @@ class Session:
         raise Refused(status, say(status, body, self.login.has_token), body=body)
 
     def _pool(self, origin: Origin) -> urllib3.PoolManager:
-        proxy = self._proxies.get(origin.scheme)
-        return self._direct if proxy is None or origin.loopback or urllib.request.proxy_bypass(origin.host) else proxy
+        """Connections to a server: plain, over TLS, or over TLS through the proxy of the environment."""
+        key = "http" if origin.scheme == "http" else ""
+        if not origin.loopback and not urllib.request.proxy_bypass(origin.host):
+            key = urllib.request.getproxies().get(origin.scheme, key)
+        with self._lock:
+            if key not in self._pools:
+                options = self._options if key == "http" else {**self._options, "ssl_context": _trust()}
+                proxied = key.startswith(("http://", "https://"))
+                self._pools[key] = urllib3.ProxyManager(key, **options) if proxied else urllib3.PoolManager(**options)
+            return self._pools[key]
 
     def _wait_until(self, moment: float) -> None:
         if self.stop.wait(max(moment - time.monotonic(), 0.0)):

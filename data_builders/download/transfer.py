@@ -59,7 +59,7 @@ class Transfer:
             keep = True
             return self._digest
         except (Broken, Stopped):
-            keep = self._remote.checksum is not None
+            keep = self._remote.checksum is not None and self._digest.size > 0
             raise
         finally:
             if not keep:

@@ -52,6 +52,8 @@ class Workers:
     def run(self, remotes: Sequence[Remote], jobs: int, on_result: Callable[[Result], None]) -> None:
         """Fetch what is not right yet; ``on_result`` is called in this thread, once per file as it is done.
 
+        There are twice as many threads as the session receives answers at a time: while one file is put on the disk,
+        the next one comes.
         The threads are daemons: on Ctrl-C nothing waits for a server, and a `.part` is safe at any moment.
         """
         waiting: queue.SimpleQueue[Remote | None] = queue.SimpleQueue()
@@ -66,7 +68,7 @@ class Workers:
                 except BaseException as error:  # a fault of ours: raised in the main thread
                     done.put(error)
 
-        threads = [threading.Thread(target=work, daemon=True) for _ in range(min(jobs, len(remotes)))]
+        threads = [threading.Thread(target=work, daemon=True) for _ in range(min(2 * jobs, len(remotes)))]
         for thread in threads:
             waiting.put(None)
             thread.start()

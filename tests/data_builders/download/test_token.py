@@ -10,7 +10,7 @@ import types
 import pytest
 
 from data_builders.download.addresses import origin_of
-from data_builders.download.fetch import open_session
+from data_builders.download.fetching import open_session
 from data_builders.download.login import Login
 from lstsr_jax.errors import InputError
 

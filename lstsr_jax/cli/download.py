@@ -7,7 +7,7 @@ from pathlib import Path
 
 from data_builders.download.addresses import CMR_URL
 from data_builders.download.check import check
-from data_builders.download.fetch import fetch, open_session, plan
+from data_builders.download.fetching import fetch, open_session, plan
 from data_builders.download.folder import readable
 from data_builders.download.outcome import Outcome
 from data_builders.download.products import PRODUCTS
