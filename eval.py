@@ -1,8 +1,18 @@
 """Evaluate checkpoints: ``python eval.py --checkpoint C [--granules DIR | --pairs DIR]``; see ``--help``."""
 
+import functools
+
 from data_builders import prepare
 from lstsr_jax.cli import door, eval_arguments
-from lstsr_jax.evaluation import check_unseen, evaluate, evaluate_pairs, name_predictors, protocol, reliability
+from lstsr_jax.evaluation import (
+    check_unseen,
+    evaluate,
+    evaluate_pairs,
+    name_predictors,
+    protocol,
+    reliability,
+    trained_on_patches,
+)
 from lstsr_jax.geo import Shift
 from lstsr_jax.predictor import load_predictor
 from lstsr_jax.predictor.checkpoint import trained_on
@@ -40,6 +50,7 @@ def main() -> None:
         coarsen_by=arguments.coarsen,
         ensemble=arguments.self_ensemble,
         checkpoints=arguments.checkpoint,
+        seen_by=[functools.partial(trained_on_patches, path, data.granules) for path in arguments.checkpoint],
     )
     if arguments.reliability:
         named = name_predictors(predictors, arguments.checkpoint)

@@ -1,6 +1,6 @@
 """Honest tables: protocols, methods, scores, reports and figures."""
 
-from lstsr_jax.evaluation.leaks import check_unseen
+from lstsr_jax.evaluation.leaks import check_unseen, trained_on_patches
 from lstsr_jax.evaluation.methods import name_predictors
 from lstsr_jax.evaluation.pairs.report import evaluate_pairs
 from lstsr_jax.evaluation.protocols import PROTOCOLS, Protocol, protocol
@@ -16,4 +16,5 @@ __all__ = [
     "name_predictors",
     "protocol",
     "reliability",
+    "trained_on_patches",
 ]

@@ -1,11 +1,22 @@
 """No network is scored on the patches it was trained on without saying so."""
 
-from collections.abc import Sequence
+import datetime
+import itertools
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from lstsr_jax.config import DataConfig
+from lstsr_jax.data.acquisitions import Acquisitions
+from lstsr_jax.data.patches import split_of
 from lstsr_jax.errors import InputError
-from lstsr_jax.predictor.checkpoint import recorded_data, trained_on_validation
+from lstsr_jax.geo import parse_name
+from lstsr_jax.predictor.checkpoint import recorded_acquisitions, recorded_data, trained_on_validation
+
+SeenBy = Callable[[Sequence[Mapping[str, Any]], int], np.ndarray]
+"""Provenance and side of patches to which of them a network was trained on."""
 
 _DEPENDS_ON = {
     "date": ("split_by",),
@@ -41,8 +52,58 @@ def check_unseen(checkpoints: Sequence[str], data: DataConfig, split: str) -> No
                 raise InputError(
                     f"--checkpoint {path}: trained on these granules with {name.replace('_', '-')} "
                     f"{getattr(trained, name)}, so the {split} split with {getattr(data, name)} holds patches it has "
-                    "seen; evaluate it with its own, or with --split all"
+                    "seen; evaluate it with its own rule, or on granules it was not trained on"
                 )
+
+
+def trained_on_patches(
+    checkpoint: str, granules: str | None, provenance: Sequence[Mapping[str, Any]], size: int
+) -> np.ndarray:
+    """Which patches share pixels with one that a checkpoint was trained on, by the split rule and cut it records.
+
+    A checkpoint that records its acquisitions (product, tile, date) knows them in any folder; an older one only in its
+    own. Clouds are left aside: a patch counts even if the one it shares pixels with was too cloudy to be trained on.
+
+    Args:
+        checkpoint: as given on the command line.
+        granules: the folder that the patches come from; None: simulated.
+        provenance: granule, date, tile, overpass, row and col of each patch.
+        size: side of a patch.
+
+    Returns:
+        ``(N,)`` bool; all False if the checkpoint does not say what it was trained on.
+    """
+    trained = recorded_data(checkpoint)
+    if trained is None:
+        return np.zeros(len(provenance), bool)
+    acquisitions = recorded_acquisitions(checkpoint)
+    own_folder = _resolved(trained.granules) == _resolved(granules)
+    used = {"train", "validation"} if trained_on_validation(checkpoint) else {"train"}
+    known = None if acquisitions is None else Acquisitions(acquisitions)
+
+    def is_seen(origin: Mapping[str, Any]) -> bool:
+        date = datetime.date.fromisoformat(origin["date"])
+        product = parse_name(origin["granule"]).product
+        if not (own_folder if known is None else known.hold(product, origin["tile"], date)):
+            return False
+        rows, cols = (_windows(origin[key], size, trained.patch_size, trained.stride) for key in ("row", "col"))
+        options = {"date": date, "tile": origin["tile"], "size": trained.patch_size}
+        name = f"{origin['granule']}_{origin['overpass']}"
+        corners = itertools.product(rows, cols)
+        return any(split_of(trained.split_by, granule=name, row=r, col=c, **options) in used for r, c in corners)
+
+    return np.array([is_seen(origin) for origin in provenance], bool)
+
+
+def trained_on_line(name: str, count: int, total: int) -> str:
+    """How many of the patches a network was trained on, in one line."""
+    return f"`{name}`: {count} of {total} patches were trained on; its scores say nothing of unseen ones."
+
+
+def _windows(first: int, size: int, trained_size: int, stride: int) -> range:
+    """Where the windows of the training begin that share a pixel with ``first .. first + size - 1``, along one axis."""
+    begin = max(0, -(-(first - trained_size + 1) // stride) * stride)
+    return range(begin, first + size, stride)
 
 
 def _resolved(directory: str | None) -> Path | None:

@@ -12,6 +12,7 @@ from lstsr_jax.data import PreparedDataset, images
 from lstsr_jax.errors import InputError, make_directory
 from lstsr_jax.evaluation.dynamic_range import beaten_line, range_figure
 from lstsr_jax.evaluation.figures import comparison_figure
+from lstsr_jax.evaluation.leaks import SeenBy, trained_on_line
 from lstsr_jax.evaluation.methods import (
     Method,
     build_methods,
@@ -37,6 +38,7 @@ def evaluate(
     coarsen_by: int = 1,
     ensemble: bool = False,
     checkpoints: Sequence[str] | None = None,
+    seen_by: Sequence[SeenBy] = (),
 ) -> str:
     """Score networks and classical methods on a split and write the report.
 
@@ -50,6 +52,7 @@ def evaluate(
         coarsen_by: pool the patches by this factor first: 2 scores 8 km to 2 km.
         ensemble: add each network's self-ensemble.
         checkpoints: what each predictor was loaded from, for ``metrics.json`` and the rows' names.
+        seen_by: per predictor, which patches it was trained on; ``trained_on`` of ``metrics.json`` counts them.
 
     Returns:
         The table, for the terminal.
@@ -78,6 +81,11 @@ def evaluate(
     }
     compared = list(named) if protocol.baseline in classical else []
     remarks = [beaten_line(scores, name, protocol.baseline) for name in compared]
+    if seen_by:
+        side = source[0]["lst"].shape[0]
+        seen = {name: int(tell(scores.provenance, side).sum()) for name, tell in zip(named, seen_by, strict=True)}
+        description["trained_on"] = seen
+        remarks += [trained_on_line(name, count, len(scores.provenance)) for name, count in seen.items() if count]
     table = write_report(report_dir, scores, protocol, description, remarks)
     for name in compared:
         range_figure(report_dir / f"figure_range_{name}.png", scores, name, protocol.baseline)

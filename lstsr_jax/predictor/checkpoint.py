@@ -161,6 +161,13 @@ def recorded_data(checkpoint: str) -> DataConfig | None:
         raise InputError(f"{directory}: written by another version of lstsr_jax: {_first_line(error)}") from error
 
 
+def recorded_acquisitions(checkpoint: str) -> dict[str, dict[str, str]] | None:
+    """The acquisitions of the dataset a checkpoint was trained on (``Acquisitions.to_json``); None if it has none."""
+    build = read_metadata(find_checkpoint(Path(checkpoint))).get("dataset", {}).get("build", {})
+    found: dict[str, dict[str, str]] | None = build.get("acquisitions")
+    return found
+
+
 def trained_on_validation(checkpoint: str) -> bool:
     """Whether a checkpoint says that it was trained on the validation split too."""
     metadata = read_metadata(find_checkpoint(Path(checkpoint)))
