@@ -20,3 +20,8 @@ def make_directory(flag: str, directory: Path) -> None:
             pass
     except OSError as error:
         raise InputError(f"{flag} {directory}: cannot be written to ({error.strerror}); choose another") from error
+
+
+def printable(text: str) -> str:
+    """Text that every UTF-8 stream and tag takes: bytes of file names that are no UTF-8 become the replacement sign."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

@@ -10,7 +10,7 @@ from typing import Literal
 from tqdm import tqdm
 
 import lstsr_jax
-from lstsr_jax.errors import InputError, make_directory
+from lstsr_jax.errors import InputError, make_directory, printable
 from lstsr_jax.geo import (
     GranuleError,
     GranuleName,
@@ -86,7 +86,8 @@ class Report:
         counts = {kind: sum(outcome.status == kind for outcome in self.outcomes) for kind in kinds}
         total = ", ".join(f"{count} {kind}" for kind, count in counts.items() if count or kind == "written")
         warnings = dict.fromkeys(f"warning: {outcome.warning}" for outcome in self.outcomes if outcome.warning)
-        return "\n".join([*lines, *describe_skipped(self.skipped), *warnings, *map(str, self.failed), total])
+        text = [*lines, *describe_skipped(self.skipped), *warnings, *map(str, self.failed), total]
+        return printable("\n".join(text))
 
 
 def predict(files: Sequence[Path], output_dir: Path, method: Method, request: Request, *, command: str = "") -> Report:
@@ -234,7 +235,7 @@ def _process(
         fine = warp(fine, plan)
     note = _note(fine, method)
     warning = fine.guide.warning(method.factor) if fine.guide else ""
-    tags = {**identity_tags, "command": command, **_tags(fine, method)}
+    tags = {**identity_tags, "command": printable(command), **_tags(fine, method)}
     write(path, fine, request.format, request.packed, tags)
     note = f"{note}, {time.perf_counter() - start:.1f} s"
     return Outcome(layer.path, layer.overpass, "written", note, path, warning)
@@ -269,7 +270,7 @@ def _tags(fine: FineScene, method: Method) -> dict[str, str]:
     source = fine.source
     return {
         "source_granule": source.granule,
-        "source_file": source.path.name,
+        "source_file": printable(source.path.name),
         "product": source.product,
         "tile": source.tile,
         "date": source.date.isoformat(),

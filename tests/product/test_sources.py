@@ -1,8 +1,10 @@
 """What predict takes from files and folders, and that it tells what it left aside."""
 
 import datetime
+import os
 
 import pytest
+import rasterio
 
 from lstsr_jax.errors import InputError
 from lstsr_jax.geo import simulate_granule, write_granule
@@ -57,3 +59,19 @@ def test_a_foreign_file_given_by_name_is_a_failure(layers, tmp_path):
     assert [outcome.status for outcome in report.outcomes] == ["failed", "failed"]
     assert "looks like ECOSTRESS LST at 70 m; give daily 1 km LST" in str(report)
     assert "nowhere.hdf: no such file or directory; check the path" in str(report)
+
+
+def test_a_folder_whose_name_is_not_utf8(layers, tmp_path):
+    folder = tmp_path / os.fsdecode(b"donn\xe9es")
+    try:
+        (tmp_path / "in").rename(folder)
+    except OSError:
+        pytest.skip("this file system takes UTF-8 names only")
+    method = choose_method(None, "bicubic", None, REQUEST)
+    report = predict([folder], tmp_path / "out", method, REQUEST, command=f"predict.py {folder}")
+    (outcome,) = report.outcomes
+    assert outcome.status == "written", str(report)
+    str(report).encode()
+    with rasterio.open(outcome.output) as file:
+        assert file.tags()["command"].startswith(f"predict.py {tmp_path}/donn")
+    assert run([folder], tmp_path / "out").outcomes[0].status == "finished"
