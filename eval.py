@@ -37,7 +37,7 @@ def main() -> None:
         return
     data = arguments.data_config(trained_on(arguments.checkpoint))
     check_unseen(arguments.checkpoint, data, "validation" if arguments.reliability else arguments.split)
-    dataset = prepare(data)
+    dataset = prepare(data, verify=arguments.verify)
     if arguments.reliability:
         dataset.source("validation")  # an empty split is an error now, not after the evaluation
     table = evaluate(

@@ -48,7 +48,7 @@ def _prepare(arguments: TrainArguments) -> PreparedDataset:
     """Prepare the dataset, on one process first, so that those who share its disk find it ready."""
     if jax.process_count() > 1 and jax.process_index() > 0:
         multihost_utils.sync_global_devices("prepared")
-    dataset = prepare(arguments.data)
+    dataset = prepare(arguments.data, verify=arguments.verify)
     if jax.process_count() > 1 and jax.process_index() == 0:
         multihost_utils.sync_global_devices("prepared")
     return dataset

@@ -19,26 +19,35 @@ from lstsr_jax.data.summary import describe, skipped_files
 from lstsr_jax.errors import InputError
 from lstsr_jax.files import locked
 from lstsr_jax.geo import NdviLibrary
+from lstsr_jax.geo.manifest import check_with_manifest
 
 FORMAT = 2
 """Raised when the same files, cut by the same rule, give other patches than before: all are then prepared anew."""
 
 
-def prepare(config: DataConfig) -> PreparedDataset:
+def prepare(config: DataConfig, *, verify: bool = False) -> PreparedDataset:
     """Build the dataset that ``config`` describes, unless it is there already, and open it.
 
     The prepared dataset is found again by the names below their folder and the content of the files it is made of, and
     by the cutting rule: a folder that moves is recognised, a file changed in place is not. Of several processes that
     prepare the same dataset one builds it, and the others wait.
 
+    Args:
+        config: which patches.
+        verify: compare every granule with the checksum in the `manifest.csv` beside it; sizes always are.
+
     Raises:
-        InputError: if there are no granules, no usable patch in them, or if they change while they are read.
+        InputError: if there are no granules, no usable patch in them, if they change while they are read, or if one
+            has another checksum.
     """
     rule = CutRule(config.split_by, config.patch_size, config.stride, config.min_valid_fraction, config.max_lst_error_k)
     given, ndvi = (None if path is None else Path(path).expanduser() for path in (config.granules, config.ndvi))
     root = Path(config.data_dir or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets").expanduser()
     granules = write_simulated_granules(root / "simulated_granules") if given is None else given
     listing, library = list_granules(granules), None if ndvi is None else NdviLibrary(ndvi)
+    if verify and given is not None:
+        for path in dict.fromkeys(layer.path for layer in listing.layers):
+            check_with_manifest(path, verify=True)
     checksums = Checksums(root / ".lstsr_jax_checksums.json")
     contents = Sources.of(granules, listing.layers, ndvi).contents(checksums)
     builder_config = ModisLstConfig(

@@ -10,7 +10,7 @@ from typing import Any
 from tqdm import tqdm
 
 from data_builders.download.addresses import CMR_URL, origin_of
-from data_builders.download.folder import LOCK, Folder
+from data_builders.download.folder import Folder
 from data_builders.download.login import Login
 from data_builders.download.outcome import Outcome, Remote
 from data_builders.download.request import Request, requests_for
@@ -19,6 +19,7 @@ from data_builders.download.session import Session
 from data_builders.download.workers import Result, Workers
 from lstsr_jax.errors import InputError, make_directory
 from lstsr_jax.files import locked
+from lstsr_jax.geo.manifest import LOCK
 
 
 @dataclasses.dataclass(frozen=True)

@@ -13,7 +13,6 @@ from data_builders.download.outcome import Remote
 from lstsr_jax.errors import InputError
 from lstsr_jax.geo.manifest import MANIFEST, ManifestRow, read_manifest, write_manifest
 
-LOCK: Final = ".download.lock"
 FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _SAVE_EVERY_S: Final = 1.0
 

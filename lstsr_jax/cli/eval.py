@@ -46,6 +46,8 @@ class EvalArguments:
     """Fit the spread of each network's self-ensemble on validation and check it on test: R/reliability.json, .png."""
     report_dir: Path = Path("report")
     """Receives metrics.json, per_image.csv, table.md and figures."""
+    verify: bool = False
+    """Compare every granule with the checksum in the manifest.csv beside it before anything else; sizes always are."""
     data_dir: str | None = None
     """Where prepared datasets are kept; default as TFDS."""
 

@@ -34,6 +34,8 @@ class TrainArguments:
     """Train together with the same command in other processes or on other hosts (jax.distributed), which share the
     workdir. Where JAX does not find the others by itself, set JAX_COORDINATOR_ADDRESS, JAX_NUM_PROCESSES and
     JAX_PROCESS_ID."""
+    verify: bool = False
+    """Compare every granule with the checksum in the manifest.csv beside it before anything else; sizes always are."""
     profile: Path | None = None
     """Write a profiler trace of a few steps into this directory (TensorBoard, xprof)."""
     data: DataConfig = dataclasses.field(default_factory=DataConfig)

@@ -22,9 +22,11 @@ from lstsr_jax.geo import (
     Overpass,
     QualityPolicy,
     Scene,
+    Skipped,
     find_granules,
     read_lst,
 )
+from lstsr_jax.geo.manifest import check_with_manifest
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,12 +65,22 @@ class PatchIndex:
 def list_granules(directory: Path) -> Listing:
     """The LST layers of a directory by their names, and the files left aside.
 
+    A granule of another size than the manifest beside it says is left aside.
+
     Raises:
         InputError: if it is missing or holds no layer; the message says what it holds.
     """
     if not directory.is_dir():
         raise InputError(f"--granules {directory}: no such directory")
-    listing = find_granules(directory)
+    found = find_granules(directory)
+    layers, skipped = [], found.skipped
+    for layer in found.layers:
+        try:
+            check_with_manifest(layer.path)
+            layers.append(layer)
+        except GranuleError as error:
+            skipped = [*skipped, Skipped(layer.path, str(error).removeprefix(f"{layer.path.name}: "))]
+    listing = Listing(layers, sorted(set(skipped)))
     if not listing.layers:
         reasons = "; ".join(f"{path.name}: {reason}" for path, reason in listing.skipped[:NAMED])
         raise InputError(

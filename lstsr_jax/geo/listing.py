@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 
 from lstsr_jax.geo.errors import GranuleError
 from lstsr_jax.geo.identify import unknown_file
+from lstsr_jax.geo.manifest import BOOKKEEPING
 from lstsr_jax.geo.names import HDF4_SUFFIX, GranuleName, Overpass, UnknownNameError, lst_overpasses, parse_name
 from lstsr_jax.geo.products import LST_EXPECTED
 from lstsr_jax.geo.walk import Skipped, walk
@@ -97,7 +98,7 @@ def describe_skipped(skipped: Iterable[Skipped]) -> list[str]:
             others.add(path)
     lines = [f"skipped: {path}: {'; '.join(dict.fromkeys(reasons))}" for path, reasons in sorted(named.items())]
     if others:
-        kinds = Counter(path.suffix.lower() or path.name for path in others).most_common()
+        kinds = Counter(path.suffix.lower() or path.name for path in sorted(others)).most_common()
         listed = ", ".join(f"{count} {kind}" for kind, count in kinds[:_EXAMPLES])
         more = ", ..." if len(kinds) > _EXAMPLES else ""
         lines.append(f"skipped: {len(others)} other file{'s' if len(others) > 1 else ''} ({listed}{more})")
@@ -120,6 +121,7 @@ def _of_file(path: Path) -> Listing:
 
 def _of_folder(directory: Path, recursive: bool) -> Listing:
     files, skipped = walk(directory, recursive)
+    files = [path for path in files if path.name not in BOOKKEEPING]
     rivals: dict[_Key, list[tuple[tuple[str, str, bool, bool], LstLayer]]] = {}
     quality: list[tuple[Path, GranuleName]] = []
     for path in files:

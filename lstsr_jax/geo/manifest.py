@@ -18,9 +18,16 @@ from lstsr_jax.files import replacing
 from lstsr_jax.geo.errors import GranuleError
 
 MANIFEST: Final = "manifest.csv"
+LOCK: Final = ".download.lock"
+BOOKKEEPING: Final = (MANIFEST, LOCK)
+"""What the download keeps beside the granules."""
 COLUMNS: Final = ("granule", "bytes", "checksum", "url", "time")
 _AGAIN: Final = "fetch it again with python -m data_builders.download --verify"
 _SHA256: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
+
+
+class ForeignManifestError(GranuleError):
+    """A `manifest.csv` of another kind."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,7 +59,8 @@ def read_manifest(directory: str | Path) -> dict[str, ManifestRow]:
         Rows by granule; empty if the folder has no manifest.
 
     Raises:
-        GranuleError: a `manifest.csv` that is of another kind or damaged.
+        ForeignManifestError: a `manifest.csv` of another kind.
+        GranuleError: a damaged one.
     """
     path = Path(directory) / MANIFEST
     try:
@@ -60,11 +68,11 @@ def read_manifest(directory: str | Path) -> dict[str, ManifestRow]:
     except FileNotFoundError:
         return {}
     except UnicodeDecodeError:
-        raise GranuleError(f"{path}: not UTF-8; {_redo(path)}") from None
+        raise ForeignManifestError(f"{path}: not UTF-8; {_redo(path)}") from None
     reader = csv.DictReader(io.StringIO(text))
     missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
     if missing:
-        raise GranuleError(f"{path}: no manifest of granules (no column {', '.join(missing)}); {_redo(path)}")
+        raise ForeignManifestError(f"{path}: no manifest of granules (no column {', '.join(missing)}); {_redo(path)}")
     rows = {}
     for row in reader:
         size, checksum = row["bytes"] or "", row["checksum"] or ""
@@ -91,23 +99,21 @@ def write_manifest(directory: str | Path, rows: Mapping[str, ManifestRow]) -> No
 
 
 def check_with_manifest(path: str | Path, *, verify: bool = False) -> None:
-    """Compare a granule with the manifest of its folder; a file that is in none passes.
+    """Compare a granule with the manifest of its folder. Without ``verify`` a file that is in none passes.
 
     Args:
         path: the granule's file, named as the archive names it.
         verify: compare its checksum too, which reads the file.
 
     Raises:
-        GranuleError: another size, or with ``verify`` another checksum; or the manifest cannot be read.
+        GranuleError: another size, or with ``verify`` another checksum or none to compare with; or a damaged manifest.
     """
     path = Path(path)
     manifest = path.parent / MANIFEST
-    try:
-        changed = manifest.stat().st_mtime_ns
-    except FileNotFoundError:
-        return
-    row = _rows(path.parent, changed).get(path.stem)
-    if row is None:
+    row = _rows(path.parent, manifest.stat().st_mtime_ns).get(path.stem) if manifest.is_file() else None
+    if row is None and verify:
+        raise GranuleError(f"{path.name}: in no {MANIFEST} beside it; {_AGAIN}, or leave --verify out")
+    if row is None or not path.is_file():  # a missing file is told by who reads it
         return
     size = path.stat().st_size
     if size != row.bytes:
@@ -121,9 +127,12 @@ def check_with_manifest(path: str | Path, *, verify: bool = False) -> None:
 
 @functools.lru_cache(maxsize=64)
 def _rows(directory: Path, changed: int) -> dict[str, ManifestRow]:
-    """The manifest as of its modification time."""
+    """The manifest as of its modification time; one of another kind says nothing of granules."""
     del changed
-    return read_manifest(directory)
+    try:
+        return read_manifest(directory)
+    except ForeignManifestError:
+        return {}
 
 
 def _redo(path: Path) -> str:

@@ -40,6 +40,8 @@ class Request:
     """Draw a PNG beside each output."""
     overwrite: bool = False
     """Redo finished outputs."""
+    verify: bool = False
+    """Read every granule once more and compare it with the checksum in the manifest.csv beside it; sizes always are."""
     tile: int = Tiling.tile
     """Side of a tile in 1 km pixels."""
     overlap: int = Tiling.overlap

@@ -24,6 +24,7 @@ from lstsr_jax.geo import (
     parse_name,
     read_lst,
 )
+from lstsr_jax.geo.manifest import check_with_manifest
 from lstsr_jax.product.files import output_path, read_tags, require_format, write
 from lstsr_jax.product.fine import FineScene, super_resolve
 from lstsr_jax.product.guide import find_ndvi
@@ -203,13 +204,16 @@ def _process(
 ) -> Outcome:
     """One layer from file to file; ``made`` holds the source of each output of this run."""
     start, scene = time.perf_counter(), None
+    check_with_manifest(layer.path, verify=request.verify)
     try:
         name: GranuleName | Scene = parse_name(layer.path)
     except GranuleError:  # a renamed HDF4 granule knows its name
         name = scene = read_lst(layer.path, layer.overpass, request.policy())
     path = output_path(directory, name.granule, layer.overpass, method.factor, request.format)
     if method.ndvi is not None:
-        method = dataclasses.replace(method, ndvi=find_ndvi(method.ndvi, name))
+        ndvi = find_ndvi(method.ndvi, name)
+        check_with_manifest(ndvi, verify=request.verify)
+        method = dataclasses.replace(method, ndvi=ndvi)
     sources = sources_of(layer, method.ndvi)
     identity = Identity(sources, method.name, method.checkpoint, options_of(request, method.conserves))
     rival = made.setdefault(path, layer.path)

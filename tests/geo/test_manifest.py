@@ -54,10 +54,18 @@ def test_a_manifest_that_changed_is_read_again(granule):
 def test_files_without_a_row_or_a_manifest_pass(granule, tmp_path):
     other = tmp_path / "MOD11A1.A2020184.h18v04.061.2020185120000.hdf"
     other.write_bytes(b"x")
-    check_with_manifest(other, verify=True)
-    (tmp_path / "manifest.csv").unlink()
+    check_with_manifest(other)
+    (tmp_path / "manifest.csv").write_text("name;of;others\n")
     granule.write_bytes(b"x")
-    check_with_manifest(granule, verify=True)
+    check_with_manifest(granule)
+    (tmp_path / "manifest.csv").unlink()
+    check_with_manifest(granule)
+
+
+def test_what_cannot_be_verified_is_told_when_that_is_asked_for(granule, tmp_path):
+    (tmp_path / "manifest.csv").unlink()
+    with pytest.raises(GranuleError, match=r"in no manifest.csv beside it; .*leave --verify out"):
+        check_with_manifest(granule, verify=True)
 
 
 @pytest.mark.parametrize(
