@@ -41,26 +41,29 @@ def kill_once(archive: Archive, directory: Path, longest: float, chance: random.
     return "part" if list(directory.glob("*.part")) else "between"
 
 
-def main() -> None:
-    """Kill, and print what was hit and found."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    for flag, default in (("--kills", 100), ("--files", 200), ("--bytes", 100_000), ("--seed", 0)):
-        parser.add_argument(flag, type=int, default=default)
-    parser.add_argument("--longest", type=float, default=0.6, help="seconds from the first request to a kill")
-    arguments = parser.parse_args()
-    chance = random.Random(arguments.seed)
-    archive = Archive(arguments.files, arguments.bytes, bytes_per_second=1e6)
+def survives(kills_wanted: int, *, files: int = 200, size: int = 100_000, longest: float = 0.6, seed: int = 0) -> bool:
+    """Kill, print what was hit and found, and say whether nothing was lost or fetched twice.
+
+    Args:
+        kills_wanted: how many.
+        files: of each round.
+        size: bytes of a file.
+        longest: seconds from the first request to a kill.
+        seed: of the moments.
+    """
+    chance = random.Random(seed)
+    archive = Archive(files, size, bytes_per_second=1e6)
     hits: dict[str, int] = {}
     kills = rounds = again = wrong = resumed = 0
     with tempfile.TemporaryDirectory() as root:
         directory = Path(root) / "granules"
-        while kills < arguments.kills:
+        while kills < kills_wanted:
             rounds += 1
             shutil.rmtree(directory, ignore_errors=True)
             verified: set[str] = set()
-            while kills < arguments.kills:
+            while kills < kills_wanted:
                 asked = len(archive.asked)
-                hit = kill_once(archive, directory, arguments.longest, chance)
+                hit = kill_once(archive, directory, longest, chance)
                 again += sum(name in verified for name, _ in archive.asked[asked:])
                 resumed += sum(first > 0 for _, first in archive.asked[asked:])
                 here = set() if not directory.is_dir() else {path.name for path in directory.glob("*.hdf")}
@@ -83,7 +86,16 @@ def main() -> None:
             left = sorted(os.listdir(directory))
             wrong += len(left) - len(archive.files) - 2  # beside the granules: manifest.csv and the lock
             print(f"{kills} kills in {rounds} rounds: {hits}, {wrong} wrong, {again} fetched twice, {resumed} resumed")
-    sys.exit(1 if wrong or again else 0)
+    return not wrong and not again
+
+
+def main() -> None:
+    """Take the flags."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    for flag, default in (("--kills", 100), ("--files", 200), ("--bytes", 100_000), ("--seed", 0)):
+        parser.add_argument(flag, type=int, default=default)
+    arguments = parser.parse_args()
+    sys.exit(not survives(arguments.kills, files=arguments.files, size=arguments.bytes, seed=arguments.seed))
 
 
 if __name__ == "__main__":

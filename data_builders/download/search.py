@@ -16,6 +16,7 @@ PROVIDER: Final = "LPCLOUD"
 PAGE_SIZE: Final = 2000  # the most that CMR gives
 TILES_AT_ONCE: Final = 40  # keeps the address below 4 kB
 LARGEST_PAGE: Final = 1 << 28
+QUERY_S: Final = 180.0  # CMR gives up after 170 s
 _NEXT: Final = "CMR-Search-After"
 
 
@@ -113,7 +114,7 @@ def _ask(session: Session, cmr_url: str, query: list[tuple[str, str]], after: st
     headers = {} if after is None else {_NEXT: after}
 
     def once() -> _Page:
-        with session.get(url, headers) as response:
+        with session.get(url, headers, timeout_s=QUERY_S) as response:
             body = response.read(LARGEST_PAGE)
             hits = response.headers.get("CMR-Hits", "")
             remotes, results = parse_results(body)

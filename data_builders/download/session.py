@@ -28,6 +28,7 @@ from data_builders.download.login import Login
 T = TypeVar("T")
 REDIRECTS: Final = 10
 LONGEST_WAIT_S: Final = 300.0
+LONGEST_CONNECT_S: Final = 15.0
 LARGEST_DRAIN: Final = 1 << 16
 Response = urllib3.BaseHTTPResponse
 
@@ -67,17 +68,19 @@ class Session:
         self._attempts, self._back_off_s, self._debug = attempts, back_off_s, debug
         self._not_before = 0.0
         self._slots = threading.BoundedSemaphore(jobs)
-        self._options: dict[str, Any] = {
-            "timeout": urllib3.Timeout(connect=min(timeout_s, 15.0), read=timeout_s),
-            "maxsize": jobs,
-            "num_pools": 16,
-        }
+        self._timeout_s = timeout_s
+        self._options: dict[str, Any] = {"maxsize": jobs, "num_pools": 16}
         self._pools: dict[str, urllib3.PoolManager] = {}  # by address of the proxy; "" and "http" without one
         self._lock = threading.Lock()
 
     @contextlib.contextmanager
-    def get(self, url: str, headers: Mapping[str, str] | None = None) -> Iterator[Response]:
+    def get(self, url: str, headers: Mapping[str, str] | None = None, *, timeout_s: float = 0.0) -> Iterator[Response]:
         """One GET with its redirects; the body is read by the caller.
+
+        Args:
+            url: what to get.
+            headers: to send beside the usual ones.
+            timeout_s: of each wait for bytes, if that of the session is shorter.
 
         Raises:
             Refused: an answer that will not change: 4xx but 429.
@@ -86,7 +89,7 @@ class Session:
         """
         self._wait_until(self._not_before)
         with self._slots, _transport_faults(url):
-            response = self._follow(url, dict(headers or {}))
+            response = self._follow(url, dict(headers or {}), max(timeout_s, self._timeout_s))
             try:
                 self._check(response)
                 yield response
@@ -117,7 +120,7 @@ class Session:
         """TLS everywhere; plain http only on this machine, for a search on this machine."""
         return origin.scheme == "https" or (origin.loopback and self._search.loopback)
 
-    def _follow(self, url: str, headers: dict[str, str]) -> Response:
+    def _follow(self, url: str, headers: dict[str, str], timeout_s: float) -> Response:
         first = origin = origin_of(url)
         token = self.login.token_for(first) if self.may_see_token(first) else None
         for _ in range(REDIRECTS):
@@ -127,7 +130,14 @@ class Session:
             if token is not None:
                 sent["Authorization"] = f"Bearer {token}"
             response = self._pool(origin).urlopen(
-                "GET", url, headers=sent, redirect=False, retries=False, preload_content=False, decode_content=False
+                "GET",
+                url,
+                headers=sent,
+                redirect=False,
+                retries=False,
+                timeout=urllib3.Timeout(connect=min(timeout_s, LONGEST_CONNECT_S), read=timeout_s),
+                preload_content=False,
+                decode_content=False,
             )
             self._tell(f"GET {without_query(url)} -> {response.status} {response.headers.get('Content-Length', '?')} B")
             target = response.get_redirect_location()
