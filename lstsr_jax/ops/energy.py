@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from lstsr_jax.ops._shapes import require_refinement
+from lstsr_jax.ops.observed import as_float
 from lstsr_jax.ops.pooling import to_blocks
 
 
@@ -34,7 +35,7 @@ def conserve_energy(fine: jax.Array, coarse: jax.Array) -> jax.Array:
     Raises:
         ValueError: if ``fine`` is not ``coarse`` times one integer factor.
     """
-    fine, coarse = jnp.asarray(fine), jnp.asarray(coarse)
+    fine, coarse = as_float("fine", fine), as_float("coarse", coarse)
     factor = require_refinement(fine.shape, coarse.shape)
     target = jnp.expand_dims(coarse, -2)
     observed = jnp.isfinite(target)

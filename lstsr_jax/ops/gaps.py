@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from lstsr_jax.ops._shapes import require_image
+from lstsr_jax.ops.observed import as_float
 from lstsr_jax.ops.resize import upsample
 
 
@@ -28,7 +29,7 @@ def fill_gaps(lst: jax.Array) -> jax.Array:
     closed, then fill each level's gaps by bilinear interpolation of the level above.
 
     Args:
-        lst: ``(..., H, W, C)`` in K.
+        lst: ``(..., H, W, C)`` in K. Masked elements of a numpy array are gaps; integers become float32.
 
     Returns:
         The same shape without NaN; an image with no observation at all stays NaN.
@@ -36,7 +37,7 @@ def fill_gaps(lst: jax.Array) -> jax.Array:
     Raises:
         ValueError: if the rank is below three.
     """
-    lst = jnp.asarray(lst)
+    lst = as_float("lst", lst)
     require_image("lst", lst.shape)
     known = jnp.isfinite(lst)
     count = known.sum((-3, -2), keepdims=True)

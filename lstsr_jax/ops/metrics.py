@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from lstsr_jax.ops._shapes import require_image
+from lstsr_jax.ops.observed import as_float
 
 _IMAGE = (-3, -2, -1)
 _SMALLEST_RANGE = 1e-6  # keeps the scores and gradients of flat images finite
@@ -20,7 +21,7 @@ _SMALLEST_RANGE = 1e-6  # keeps the scores and gradients of flat images finite
 
 def _check(truth: jax.Array, estimate: jax.Array, mask: jax.Array | None) -> tuple[jax.Array, jax.Array, jax.Array]:
     """Return truth and estimate as arrays, and where to score: mask and truth observed."""
-    truth, estimate = jnp.asarray(truth), jnp.asarray(estimate)
+    truth, estimate = as_float("truth", truth), as_float("estimate", estimate)
     require_image("truth", truth.shape)
     if truth.shape != estimate.shape:
         raise ValueError(f"truth and estimate must have one shape, got {truth.shape} and {estimate.shape}")

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from lstsr_jax.ops._shapes import require_factor, require_image
+from lstsr_jax.ops.observed import as_float
 
 
 def to_blocks(x: jax.Array, factor: int) -> jax.Array:
@@ -25,7 +26,8 @@ def l4_pool(lst: jax.Array, factor: int = 4) -> jax.Array:
     relative departure from the block's mean, which keeps float32 exact to about 1e-5 K at 300 K.
 
     Args:
-        lst: ``(..., H, W, C)`` in K. H and W must be multiples of ``factor``.
+        lst: ``(..., H, W, C)`` in K. H and W must be multiples of ``factor``. Integers and 16-bit floating point are
+            computed in, and returned as, float32; masked elements of a numpy array are NaN.
         factor: side of a block in pixels.
 
     Returns:
@@ -35,7 +37,7 @@ def l4_pool(lst: jax.Array, factor: int = 4) -> jax.Array:
     Raises:
         ValueError: if the rank, or the divisibility of H and W, does not hold.
     """
-    lst = jnp.asarray(lst)
+    lst = as_float("lst", lst)
     require_image("lst", lst.shape)
     require_factor(factor)
     if lst.shape[-3] % factor or lst.shape[-2] % factor:

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from lstsr_jax.ops._shapes import require_factor, require_image
+from lstsr_jax.ops.observed import as_float
 
 KEYS_A = -0.75
 """Free parameter of the Keys kernel; OpenCV and PyTorch use -0.75 (exact on constants, not on ramps)."""
@@ -58,7 +59,8 @@ def upsample(x: jax.Array, factor: int = 4, method: str = "bicubic") -> jax.Arra
     """Interpolate to a grid ``factor`` times finer.
 
     Args:
-        x: ``(..., H, W, C)``, any unit. A NaN spreads to the fine pixels whose kernel reaches it.
+        x: ``(..., H, W, C)``, any unit. A NaN spreads to the fine pixels whose kernel reaches it. Integers and
+            16-bit floating point are computed in, and returned as, float32; masked elements are NaN.
         factor: fine = coarse x factor.
         method: ``"bicubic"`` (Keys kernel, a = -0.75), ``"bilinear"`` or ``"nearest"``.
 
@@ -69,7 +71,7 @@ def upsample(x: jax.Array, factor: int = 4, method: str = "bicubic") -> jax.Arra
     Raises:
         ValueError: for a wrong rank, factor or method.
     """
-    x = jnp.asarray(x)
+    x = as_float("x", x)
     require_image("x", x.shape)
     require_factor(factor)
     if method not in _KERNELS:

@@ -22,6 +22,7 @@ from lstsr_jax.errors import InputError
 from lstsr_jax.models import create_model
 from lstsr_jax.ops._shapes import require_image, require_refinement
 from lstsr_jax.ops.energy import conserve_energy
+from lstsr_jax.ops.observed import as_float
 from lstsr_jax.ops.resize import upsample
 from lstsr_jax.predictor import shipped as weights
 from lstsr_jax.predictor.checkpoint import find_checkpoint, fingerprint, read_metadata, read_variables, write_checkpoint
@@ -156,14 +157,14 @@ class Predictor:
         Raises:
             ValueError: if ``coarse`` is not ``(B, h, w, 1)``, or NDVI is given that does not fit it or the model.
         """
-        coarse = jnp.asarray(coarse)
+        coarse = as_float("coarse", coarse)
         require_image("coarse", coarse.shape)
         if coarse.ndim != 4 or coarse.shape[-1] != 1:
             raise ValueError(f"coarse must be (B, h, w, 1) in kelvin, got {coarse.shape}: add or select axes")
         if ndvi is not None:
             if not self.guided:
                 raise ValueError("this model is not guided by NDVI: call predictor(coarse)")
-            ndvi = jnp.asarray(ndvi)
+            ndvi = as_float("ndvi", ndvi)
             if require_refinement(ndvi.shape, coarse.shape) != self.factor:
                 raise ValueError(f"ndvi {ndvi.shape} must be coarse {coarse.shape} times the factor {self.factor}")
         if not self.ensembles:

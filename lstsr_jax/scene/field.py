@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from lstsr_jax.errors import InputError
 from lstsr_jax.ops.energy import conserve_energy as _conserve
 from lstsr_jax.ops.gaps import fill_gaps
+from lstsr_jax.ops.observed import require_kelvin, require_ndvi, with_gaps
 from lstsr_jax.predictor.self_ensemble import mean_and_spread
 from lstsr_jax.scene.tiling import Progress, Refine, Tiling, blend
 
@@ -41,7 +42,8 @@ def super_resolve_scene(
     Args:
         predictor: ``(B, h, w, 1)`` K without gaps -> ``(B, h*f, w*f, 1)`` K: from :func:`lstsr_jax.load_predictor`, or
             any function. Its attribute ``factor`` is f; 4 if it has none.
-        lst: ``(H, W)`` in K; not finite means not observed.
+        lst: ``(H, W)`` in K, 150 to 400 where observed; not finite, or masked in a numpy masked array, means not
+            observed.
         ndvi: ``(H*f, W*f)``, NaN where there is none: for a predictor guided by it, which is called with both.
         conserve_energy: correct the result so that ``l4_pool(result, f)`` is ``lst`` where observed; None does so
             unless the predictor ``denoises``.
@@ -54,8 +56,8 @@ def super_resolve_scene(
         ``(H*f, W*f)`` float32 in K, NaN exactly where the coarse pixel is not observed.
 
     Raises:
-        ValueError: if ``lst`` is not ``(H, W)``, ``ndvi`` does not fit it, the tiling is impossible, or the predictor
-            returns another shape.
+        ValueError: if ``lst`` is not ``(H, W)`` or not in kelvin, ``ndvi`` does not fit it or is outside -1 to 1, the
+            tiling is impossible, or the predictor returns another shape.
         InputError: if the predictor returns values that are not finite.
     """
     conserve = conserves_energy(predictor, conserve_energy)
@@ -126,13 +128,16 @@ def _scene(
     progress: Progress | None,
 ) -> NDArray[np.float32]:
     """The scene as ``(channels, H*f, W*f)``; the first channel is the LST."""
-    field = np.asarray(lst, np.float32)
+    field = with_gaps("lst", lst).astype(np.float32)
     if field.ndim != 2 or field.size == 0:
         raise ValueError(f"lst must be (H, W) in kelvin, not empty, got {field.shape}: select one overpass and channel")
     factor = getattr(refine, "factor", 4)
-    guide = None if ndvi is None else np.asarray(ndvi, np.float32)
+    guide = None if ndvi is None else with_gaps("ndvi", ndvi).astype(np.float32)
     if guide is not None and guide.shape != (field.shape[0] * factor, field.shape[1] * factor):
         raise ValueError(f"ndvi {guide.shape} must be lst {field.shape} times the factor {factor}")
+    require_kelvin("lst", field)
+    if guide is not None:
+        require_ndvi("ndvi", guide)
     observed = np.isfinite(field)
     if not observed.any():
         return np.full((channels, field.shape[0] * factor, field.shape[1] * factor), np.nan, np.float32)

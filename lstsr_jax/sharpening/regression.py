@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from lstsr_jax.ops._shapes import require_factor, require_image
 from lstsr_jax.ops.energy import from_blocks
 from lstsr_jax.ops.gaps import fill_gaps
+from lstsr_jax.ops.observed import as_float, require_ndvi
 from lstsr_jax.ops.pooling import pool_ndvi, to_blocks
 
 POOLS = ("mean", "l4")
@@ -41,11 +42,11 @@ def check_pair(
 
     Raises:
         ValueError: if ``lst`` is not ``(..., h, w, 1)``, ``ndvi`` not ``factor`` times finer,
-            ``coarse_ndvi`` not of the shape of ``lst``, or the pooling is unknown.
+            ``coarse_ndvi`` not of the shape of ``lst``, the pooling is unknown, or NDVI lies outside -1 to 1.
     """
-    lst = jnp.asarray(lst)
-    lst = lst if jnp.issubdtype(lst.dtype, jnp.floating) else lst.astype(jnp.float32)
-    ndvi = jnp.asarray(ndvi, lst.dtype)
+    lst, ndvi = as_float("lst", lst), as_float("ndvi", ndvi)
+    require_ndvi("ndvi", ndvi)
+    ndvi = ndvi.astype(lst.dtype)
     require_factor(factor)
     require_image("lst", lst.shape)
     require_image("ndvi", ndvi.shape)
@@ -60,7 +61,7 @@ def check_pair(
     if ndvi_pool not in POOLS:
         raise ValueError(f"ndvi_pool must be one of {', '.join(POOLS)}, got {ndvi_pool!r}")
     if coarse_ndvi is not None:
-        coarse_ndvi = jnp.asarray(coarse_ndvi, lst.dtype)
+        coarse_ndvi = as_float("coarse_ndvi", coarse_ndvi).astype(lst.dtype)
         if coarse_ndvi.shape != lst.shape:
             raise ValueError(f"coarse_ndvi {coarse_ndvi.shape} must have the shape of lst {lst.shape}")
     return lst, ndvi, coarse_ndvi
