@@ -3,6 +3,7 @@
 Everything here is numpy; nothing imports TensorFlow. Patches are ``(S, S, 1)`` float32 K with NaN gaps.
 """
 
+import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import tensorflow_datasets as tfds
 
 from lstsr_jax.config import Config
 from lstsr_jax.data.augmentation import Augment
-from lstsr_jax.errors import InputError
+from lstsr_jax.errors import InputError, first_line
 
 Example = dict[str, Any]
 """One patch with its provenance, as TFDS decodes it."""
@@ -36,11 +37,14 @@ class PreparedDataset:
             InputError: if it holds no prepared dataset.
         """
         self.directory = Path(directory)
-        try:
+        if not self.directory.is_dir():
+            raise InputError(f"{directory}: no prepared dataset; run train.py --granules DIR")
+        with _damage_is_bad_input(self.directory):
             self._builder = tfds.builder_from_directory(self.directory)
-        except (FileNotFoundError, ValueError) as error:
-            raise InputError(f"{directory}: no prepared dataset; run train.py --granules DIR") from error
-        self.metadata: dict[str, Any] = dict(self._builder.info.metadata or {})
+            self.metadata: dict[str, Any] = dict(self._builder.info.metadata or {})
+            counts = {name: split.num_examples for name, split in self._builder.info.splits.items()}
+            if self.metadata["patches"] != counts or not {"source", "split_by", "max_k"} <= set(self.metadata):
+                raise ValueError("metadata.json does not fit dataset_info.json")
 
     @property
     def splits(self) -> list[str]:
@@ -59,7 +63,40 @@ class PreparedDataset:
                 f"it holds {', '.join(self.splits)} (split by {self.metadata.get('split_by')}); "
                 "add granules of more dates, take another rule, or evaluate them all (eval.py --split all)"
             )
-        return self._builder.as_data_source(split)
+        with _damage_is_bad_input(self.directory):
+            return _Examples(self._builder.as_data_source(split), self.directory)
+
+
+class _Examples(Sequence[Example]):
+    """A data source of TFDS that says which dataset is damaged."""
+
+    def __init__(self, source: Sequence[Example], directory: Path) -> None:
+        """Read from ``source``, which lies in ``directory``."""
+        self._source, self._directory = source, directory
+
+    def __len__(self) -> int:
+        """How many examples."""
+        return len(self._source)
+
+    def __getitem__(self, number: Any) -> Any:
+        """One example, decoded."""
+        with _damage_is_bad_input(self._directory):
+            return self._source[number]
+
+
+@contextlib.contextmanager
+def _damage_is_bad_input(directory: Path) -> Iterator[None]:
+    """What TFDS, protobuf, array_record and Riegeli raise over a damaged dataset, as one line."""
+    try:
+        yield
+    except (InputError, MemoryError, IndexError):
+        raise
+    except PermissionError as error:
+        raise InputError(f"{error.filename or directory}: may not be read; check its permissions") from error
+    except Exception as error:  # of many kinds, RuntimeError among them
+        raise InputError(
+            f"{directory}: the prepared dataset is damaged or incomplete ({first_line(error)}); remove it and run again"
+        ) from error
 
 
 FIELDS = ("lst", "ndvi")

@@ -18,6 +18,7 @@ from rasterio.transform import Affine
 
 from lstsr_jax.geo.errors import GranuleError
 from lstsr_jax.geo.openable import utf8_path
+from lstsr_jax.geo.tiff_checksum import check_blocks
 
 _USUAL_GAPS: Final = (-999.0, -9999.0, -32768.0, -99999.0)
 _LARGEST = 1e30
@@ -94,6 +95,7 @@ def read_band(path: Path) -> Band:
             units = file.units[0] or tags.get("units") or tags.get("unit") or ""
             alpha = count == 2 and file.colorinterp[1] == ColorInterp.alpha
             values = file.read(1)
+            check_blocks(file, path)
             has_mask = MaskFlags.per_dataset in file.mask_flag_enums[0]
             masked = file.read_masks(1) == 0 if has_mask else np.zeros(values.shape, bool)
     except (RasterioError, OSError, ValueError) as error:

@@ -1,11 +1,12 @@
 """Checkpoint directories on disk, through orbax.
 
 A checkpoint directory holds ``variables`` (parameters and batch statistics) and ``config`` (JSON: model, normalisation,
-and for training runs the whole configuration); a training run adds ``training`` (optimiser state). A training workdir
-keeps them under ``checkpoints/<step>``.
+and for training runs the whole configuration, with a checksum of every part); a training run adds ``training``
+(optimiser state). A training workdir keeps them under ``checkpoints/<step>``.
 """
 
 import hashlib
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,13 +14,16 @@ from typing import Any
 import jax
 import numpy as np
 import orbax.checkpoint as ocp
+import tensorstore
 
 from lstsr_jax.config import DataConfig
-from lstsr_jax.errors import InputError
+from lstsr_jax.errors import InputError, first_line
 from lstsr_jax.predictor import shipped as weights
 
 CHECKPOINTS = "checkpoints"
 """Folder of a training workdir that holds one checkpoint directory per step."""
+_CHECKSUMS = "checksums"
+_COPY_AGAIN = "it is damaged or incomplete: copy it again"
 
 
 def _checkpointer() -> ocp.Checkpointer:
@@ -35,9 +39,26 @@ def write_checkpoint(directory: Path, variables: Any, config: dict[str, Any]) ->
     if directory.exists():
         raise InputError(f"{directory}: exists already; choose another name or remove it")
     directory.parent.mkdir(parents=True, exist_ok=True)
+    config = with_checksums(config, variables=variables)
     args = ocp.args.Composite(variables=ocp.args.StandardSave(variables), config=ocp.args.JsonSave(config))
     with _checkpointer() as checkpointer:
         checkpointer.save(directory.resolve(), args=args)
+
+
+def with_checksums(config: dict[str, Any], **items: Any) -> dict[str, Any]:
+    """A configuration with checksums of itself and of the arrays that are stored beside it, for the reading to verify.
+
+    Args:
+        config: what is stored as JSON; checksums of an earlier checkpoint in it are dropped.
+        items: trees of arrays by the name of their item, such as ``variables``.
+    """
+    config = {name: value for name, value in config.items() if name != _CHECKSUMS}
+    sums = {"config": _sum_of_json(config), **{name: fingerprint(tree) for name, tree in items.items()}}
+    return {**config, _CHECKSUMS: sums}
+
+
+def _sum_of_json(config: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()[:12]
 
 
 def _is_checkpoint(directory: Path) -> bool:
@@ -93,29 +114,63 @@ def read_metadata(directory: Path) -> dict[str, Any]:
         with _checkpointer() as checkpointer:
             args = ocp.args.Composite(config=ocp.args.JsonRestore())
             config = checkpointer.restore(directory.resolve(), args=args)["config"]
-    except (OSError, ValueError, KeyError) as error:
-        raise InputError(f"{directory}: unreadable checkpoint configuration: {_first_line(error)}") from error
+    except PermissionError as error:
+        raise InputError(f"{directory}: may not be read ({error.strerror}); check its permissions") from error
+    except Exception as error:  # orbax has no error of its own
+        raise InputError(f"{directory}: unreadable checkpoint configuration; {_COPY_AGAIN}") from error
     if not isinstance(config, dict) or not {"model", "normalization"} <= set(config):
         raise InputError(f"{directory}: not an lstsr_jax checkpoint (its configuration names no model)")
+    sums = config.get(_CHECKSUMS)
+    if sums is not None:
+        plain = {name: value for name, value in config.items() if name != _CHECKSUMS}
+        if not isinstance(sums, dict) or sums.get("config") != _sum_of_json(plain):
+            raise InputError(f"{directory}: its configuration is not the one that was saved; {_COPY_AGAIN}")
     return config
 
 
 def read_variables(directory: Path, abstract: Any, item: str = "variables") -> Any:
     """Arrays of a checkpoint directory, in the structure, shapes and placement of ``abstract``.
 
+    They are compared with the checksum that the configuration holds; checkpoints of older versions have none.
+
     Raises:
-        InputError: if the arrays are unreadable or of another model.
+        InputError: if the arrays are unreadable, damaged or of another model.
     """
+    path = directory.resolve() / item
+    expected = read_metadata(directory).get(_CHECKSUMS, {}).get(item)
     try:
+        str(path).encode()
+        _read_once(path)
+        if item == "variables":
+            _compare_shapes(directory, abstract, ocp.StandardCheckpointHandler().metadata(path).tree)
         with ocp.Checkpointer(ocp.StandardCheckpointHandler()) as checkpointer:
-            path = directory.resolve() / item
-            if item == "variables":
-                _compare_shapes(directory, abstract, checkpointer.metadata(path).item_metadata.tree)
-            return checkpointer.restore(path, args=ocp.args.StandardRestore(abstract))
-    except InputError:
+            tree = checkpointer.restore(path, args=ocp.args.StandardRestore(abstract))
+    except (InputError, MemoryError, jax.errors.JaxRuntimeError):  # the last: no room on the device
         raise
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(f"{directory}: damaged or unreadable arrays: {_first_line(error)}") from error
+    except UnicodeEncodeError as error:
+        raise InputError(f"{directory}: orbax reads from paths in UTF-8 only; move or rename the folder") from error
+    except Exception as error:  # orbax has no error of its own, and tensorstore's are of many kinds
+        if "PERMISSION_DENIED" in str(error) or isinstance(error, PermissionError):
+            raise InputError(f"{directory}: its arrays may not be read; check the permissions") from error
+        raise InputError(f"{directory}: its arrays cannot be read; {_COPY_AGAIN}") from error
+    if expected is not None and fingerprint(tree) != expected:
+        raise InputError(f"{directory}: its arrays are not those that were saved; {_COPY_AGAIN}")
+    return tree
+
+
+def _read_once(path: Path) -> None:
+    """Read every array, one after the other: when one fails, the others that orbax reads meanwhile write tracebacks.
+
+    Raises:
+        ValueError: tensorstore's, if a file is absent, short or cannot be decompressed.
+    """
+    if not (path / "manifest.ocdbt").is_file():
+        return  # not in the one-file form; orbax reports what is missing itself
+    store = {"driver": "ocdbt", "base": f"file://{path}/"}
+    for key in tensorstore.KvStore.open(store).result().list().result():
+        if key.endswith(b"/.zarray"):
+            place = {**store, "path": key.decode().removesuffix(".zarray")}
+            tensorstore.open({"driver": "zarr", "kvstore": place}).result().read().result()
 
 
 def _compare_shapes(directory: Path, wanted: Any, stored: Any) -> None:
@@ -158,7 +213,7 @@ def recorded_data(checkpoint: str) -> DataConfig | None:
     try:
         return None if data is None else DataConfig(**data)
     except TypeError as error:
-        raise InputError(f"{directory}: written by another version of lstsr_jax: {_first_line(error)}") from error
+        raise InputError(f"{directory}: written by another version of lstsr_jax: {first_line(error)}") from error
 
 
 def recorded_acquisitions(checkpoint: str) -> dict[str, dict[str, str]] | None:
@@ -172,7 +227,3 @@ def trained_on_validation(checkpoint: str) -> bool:
     """Whether a checkpoint says that it was trained on the validation split too."""
     metadata = read_metadata(find_checkpoint(Path(checkpoint)))
     return bool(metadata.get("train", {}).get("use_validation", False))
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0][:200]

@@ -12,7 +12,13 @@ import jax.numpy as jnp
 import orbax.checkpoint as ocp
 
 from lstsr_jax.errors import InputError
-from lstsr_jax.predictor.checkpoint import CHECKPOINTS, read_metadata, read_variables, step_directories
+from lstsr_jax.predictor.checkpoint import (
+    CHECKPOINTS,
+    read_metadata,
+    read_variables,
+    step_directories,
+    with_checksums,
+)
 from lstsr_jax.training.placement import Placement
 from lstsr_jax.training.state import TrainState
 
@@ -77,13 +83,14 @@ class Checkpoints:
         self._manager.wait_until_finished()  # as saving does anyway; it may be deleting still
         self._empty_deleted()
         self._require_space(sum(leaf.nbytes for leaf in jax.tree.leaves(state)))
-        state = self._placement.to_global(state)
-        metadata = {**config, "step": step, "epoch_errors": errors}
         metrics = None if validation_rmse is None else {"validation_rmse": validation_rmse}
+        metadata = {**config, "step": step, "epoch_errors": errors, **(metrics or {})}
+        metadata = with_checksums(metadata, variables=state.variables, training=_unpublished(state))
+        state = self._placement.to_global(state)
         args = ocp.args.Composite(
             variables=ocp.args.StandardSave(state.variables),
             training=ocp.args.StandardSave(_unpublished(state)),
-            config=ocp.args.JsonSave({**metadata, **(metrics or {})}),
+            config=ocp.args.JsonSave(metadata),
         )
         self._manager.save(step, args=args, metrics=metrics)
 

@@ -1,6 +1,8 @@
 import dataclasses
 import itertools
 import json
+import logging
+import shutil
 
 import jax
 import jax.numpy as jnp
@@ -138,12 +140,73 @@ def test_fingerprints_differ_where_answers_may(tmp_path):
         assert load_predictor(tmp_path / str(i)).fingerprint == fingerprints[i]
 
 
-def test_a_checkpoint_of_another_model(tmp_path, monkeypatch):
+def edit_config(checkpoint, change):
+    """Change the stored configuration in place."""
+    (path,) = (checkpoint / "config").glob("metadata")
+    stored = json.loads(path.read_text())
+    change(stored)
+    path.write_text(json.dumps(stored))
+
+
+def test_a_checkpoint_of_another_model(tmp_path):
     save_predictor(tmp_path / "c", make())
-    config = next((tmp_path / "c" / "config").glob("metadata"))
-    config.write_text(config.read_text().replace('"width": 4', '"width": 8'))
-    with pytest.raises(InputError, match=str(tmp_path)):
+
+    def widen(stored):
+        del stored["checksums"]
+        stored["model"]["width"] = 8
+
+    edit_config(tmp_path / "c", widen)
+    with pytest.raises(InputError, match=f"{tmp_path}.*another model"):
         load_predictor(tmp_path / "c")
+
+
+def test_a_checkpoint_without_checksums_is_of_an_older_version(tmp_path):
+    save_predictor(tmp_path / "c", make())
+    edit_config(tmp_path / "c", lambda stored: stored.pop("checksums"))
+    load_predictor(tmp_path / "c")
+
+
+def test_a_damaged_checkpoint_is_one_line(tmp_path):
+    """Files short, absent or changed; orbax and tensorstore verify no array."""
+    save_predictor(tmp_path / "c", make())
+
+    def largest(copy):
+        return max((copy / "variables").rglob("d/*"), key=lambda file: file.stat().st_size)
+
+    def short(copy):
+        path = largest(copy)
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+    def changed(copy):
+        path = largest(copy)
+        content = bytearray(path.read_bytes())
+        content[len(content) // 2] ^= 1
+        path.write_bytes(content)
+
+    damages = {
+        "short": short,
+        "changed": changed,
+        "left_out": lambda copy: largest(copy).unlink(),
+        "no_index": lambda copy: (copy / "variables" / "manifest.ocdbt").unlink(),
+        "scale": lambda copy: edit_config(copy, lambda stored: stored["normalization"].update(scale_k=4.0)),
+        "no_json": lambda copy: (copy / "config" / "metadata").write_text("{"),
+    }
+    for name, damage in damages.items():
+        shutil.copytree(tmp_path / "c", tmp_path / name)
+        damage(tmp_path / name)
+        with pytest.raises(
+            InputError, match=rf"{tmp_path / name}: .*; it is damaged or incomplete: copy it again"
+        ) as e:
+            load_predictor(tmp_path / name)
+        assert "\n" not in str(e.value)
+
+
+def test_loading_says_nothing(tmp_path, caplog):
+    save_predictor(tmp_path / "c", make())
+    with caplog.at_level(logging.INFO):
+        caplog.clear()
+        load_predictor(tmp_path / "c")
+    assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
 
 
 def test_no_checkpoint(tmp_path):
@@ -188,6 +251,7 @@ def test_a_checkpoint_of_another_version(tmp_path, old, new):
     config = next((tmp_path / "c" / "config").glob("metadata"))
     assert old in config.read_text()
     config.write_text(config.read_text().replace(old, new))
+    edit_config(tmp_path / "c", lambda stored: stored.pop("checksums"))
     with pytest.raises(InputError, match="names no model of this version"):
         load_predictor(tmp_path / "c")
 
