@@ -3,7 +3,7 @@
 import functools
 
 from data_builders import prepare
-from lstsr_jax.cli import door, eval_arguments
+from lstsr_jax.cli import door, eval_arguments, start_jax
 from lstsr_jax.evaluation import (
     check_unseen,
     evaluate,
@@ -21,6 +21,7 @@ from lstsr_jax.predictor.checkpoint import trained_on
 def main() -> None:
     """Prepare the dataset or read the pairs, score every method, and print the table."""
     arguments = eval_arguments()
+    start_jax()
     predictors = [load_predictor(path) for path in arguments.checkpoint]
     if arguments.pairs:
         table = evaluate_pairs(

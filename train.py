@@ -6,7 +6,7 @@ import jax
 from jax.experimental import multihost_utils
 
 from data_builders import prepare
-from lstsr_jax.cli import door, train_arguments
+from lstsr_jax.cli import door, start_jax, train_arguments
 from lstsr_jax.cli.train import TrainArguments, join_processes, keep_compiled_programs, resume_command
 from lstsr_jax.data import PreparedDataset
 from lstsr_jax.evaluation import PROTOCOLS, evaluate
@@ -19,6 +19,7 @@ def main() -> None:
     arguments = train_arguments()
     if arguments.distributed:
         join_processes()
+    start_jax()
     keep_compiled_programs()
     dataset = _prepare(arguments)
     dataset.source("test")  # an empty test split is an error now, not after the training

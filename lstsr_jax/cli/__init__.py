@@ -3,7 +3,7 @@
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from lstsr_jax.cli.door import door
+from lstsr_jax.cli.door import door, start_jax
 
 if TYPE_CHECKING:
     from lstsr_jax.cli.eval import EvalArguments, eval_arguments
@@ -26,6 +26,7 @@ __all__ = [
     "door",
     "eval_arguments",
     "predict_arguments",
+    "start_jax",
     "train_arguments",
 ]
 

@@ -7,16 +7,24 @@ from typing import Annotated, Literal
 
 import tyro
 
+from lstsr_jax.cli.door import expand_home
 from lstsr_jax.config import DataConfig, SplitBy
 from lstsr_jax.errors import InputError
+from lstsr_jax.predictor import shipped
+
+CHECKPOINT_HELP = (
+    f"Training workdir, checkpoint directory, or a shipped model: {', '.join(shipped.names())}; "
+    "may be given several times."
+)
 
 
 @dataclasses.dataclass(frozen=True)
 class EvalArguments:
     """Evaluate checkpoints beside classical methods: fine LST is degraded, super-resolved and compared with itself."""
 
-    checkpoint: Annotated[tuple[str, ...], tyro.conf.arg(metavar="C"), tyro.conf.UseAppendAction] = ()
-    """Training workdir, checkpoint directory or shipped model; may be given several times."""
+    checkpoint: Annotated[
+        tuple[str, ...], tyro.conf.arg(metavar="C", help=CHECKPOINT_HELP), tyro.conf.UseAppendAction
+    ] = ()
     granules: str | None = None
     """Directory of granules; default: the data of the first checkpoint that records any, else simulated granules."""
     ndvi: str | None = None
@@ -50,6 +58,8 @@ class EvalArguments:
     """Compare every granule with the checksum in the manifest.csv beside it before anything else; sizes always are."""
     data_dir: str | None = None
     """Where prepared datasets are kept; default as TFDS."""
+    debug: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Show the traceback of an error."""
 
     def data_config(self, trained_on: DataConfig) -> DataConfig:
         """The patches to score: those of the first checkpoint with what was asked for changed."""
@@ -73,7 +83,7 @@ def eval_arguments(argv: Sequence[str] | None = None) -> EvalArguments:
     Raises:
         InputError: if there is nothing to evaluate.
     """
-    arguments = tyro.cli(EvalArguments, args=argv, prog="eval.py")
+    arguments = expand_home(tyro.cli(EvalArguments, args=argv, prog="eval.py"))
     if not arguments.checkpoint and not arguments.method_names:
         raise InputError("--checkpoint: give at least one checkpoint or one of --methods")
     if not arguments.checkpoint and (arguments.reliability or arguments.self_ensemble):

@@ -9,8 +9,12 @@ from typing import Annotated, Literal
 
 import tyro
 
+from lstsr_jax.cli.door import expand_home
 from lstsr_jax.errors import InputError
+from lstsr_jax.predictor import shipped
 from lstsr_jax.product import Request
+
+CHECKPOINT_HELP = f"Training workdir, checkpoint directory, or a shipped model: {', '.join(shipped.names())}."
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,8 +23,7 @@ class PredictArguments:
 
     files: Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="FILE...")]
     """Granules (.hdf), their GeoTIFF layers (<granule>_LST_Day_1km.tif), or directories of them."""
-    checkpoint: Annotated[str | None, tyro.conf.arg(metavar="C")] = None
-    """Training workdir, checkpoint directory, or a shipped model: default, guided, guided-denoise, mrunet."""
+    checkpoint: Annotated[str | None, tyro.conf.arg(metavar="C", help=CHECKPOINT_HELP)] = None
     method: Literal["bicubic", "atprk"] | None = None
     """The same product without a network."""
     ndvi: Annotated[Path | None, tyro.conf.arg(metavar="FILE|DIR")] = None
@@ -31,6 +34,8 @@ class PredictArguments:
     """Correct the map so that pooling it (norm-L4) gives back the source: what is done unless the network denoises."""
     no_conserve_energy: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Leave the map as the method makes it."""
+    debug: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Show the traceback of an error."""
     request: Annotated[Request, tyro.conf.arg(name="")] = dataclasses.field(default_factory=Request)
 
     @property
@@ -45,7 +50,7 @@ def predict_arguments(argv: Sequence[str] | None = None) -> PredictArguments:
     Raises:
         InputError: if there is nothing to do, or the flags cannot be used together.
     """
-    arguments = tyro.cli(PredictArguments, args=argv, prog="predict.py")
+    arguments = expand_home(tyro.cli(PredictArguments, args=argv, prog="predict.py"))
     if not arguments.files:
         raise InputError("FILE: give at least one granule or directory of them")
     arguments.request.check()

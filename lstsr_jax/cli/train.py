@@ -8,12 +8,13 @@ import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import jax
 import tyro
 
 from lstsr_jax import config as configs
+from lstsr_jax.cli.door import expand_home
 from lstsr_jax.config import Config, DataConfig, ModelConfig, TrainConfig
 from lstsr_jax.errors import InputError
 from lstsr_jax.training.workdir import stored_config
@@ -38,6 +39,8 @@ class TrainArguments:
     """Compare every granule with the checksum in the manifest.csv beside it before anything else; sizes always are."""
     profile: Path | None = None
     """Write a profiler trace of a few steps into this directory (TensorBoard, xprof)."""
+    debug: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Show the traceback of an error."""
     data: DataConfig = dataclasses.field(default_factory=DataConfig)
     model: ModelConfig = dataclasses.field(default_factory=ModelConfig)
     train: TrainConfig = dataclasses.field(default_factory=TrainConfig)
@@ -64,10 +67,11 @@ def train_arguments(argv: Sequence[str] | None = None) -> TrainArguments:
     finder.add_argument("--workdir", type=Path)
     finder.add_argument("--resume", action="store_true")
     found = finder.parse_known_args(argv)[0]
+    found.workdir = found.workdir and Path(os.path.expanduser(found.workdir))
     own = stored_config(found.workdir) if found.resume and found.workdir and not found.preset else None
     chosen = own or configs.preset(found.preset or "quickstart")
     default = TrainArguments(preset=chosen.preset, data=chosen.data, model=chosen.model, train=chosen.train)  # type: ignore[arg-type]
-    arguments = tyro.cli(TrainArguments, args=argv, default=default, prog="train.py")
+    arguments = expand_home(tyro.cli(TrainArguments, args=argv, default=default, prog="train.py"))
     configs.check(arguments.config)
     if arguments.distributed and arguments.workdir is None:
         raise InputError("--distributed: give all processes the same --workdir")

@@ -80,6 +80,8 @@ class _Examples(Sequence[Example]):
 
     def __getitem__(self, number: Any) -> Any:
         """One example, decoded."""
+        if not -len(self) <= number < len(self):
+            raise IndexError(number)
         with _damage_is_bad_input(self._directory):
             return self._source[number]
 

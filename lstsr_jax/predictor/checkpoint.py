@@ -5,8 +5,11 @@ and for training runs the whole configuration, with a checksum of every part); a
 (optimiser state). A training workdir keeps them under ``checkpoints/<step>``.
 """
 
+import functools
 import hashlib
 import json
+import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -71,12 +74,21 @@ def step_directories(workdir: Path) -> list[Path]:
     return sorted(steps, key=lambda d: int(d.name))
 
 
-def find_checkpoint(path: Path) -> Path:
+def find_checkpoint(path: str | Path) -> Path:
     """The checkpoint directory meant by ``path``: itself, the best one of a training workdir, or a shipped model.
+
+    The name of a shipped model means that model even where a folder has the same name, which is told once: the folder
+    is meant by ``./name``.
 
     Raises:
         InputError: if there is none.
     """
+    model = weights.shipped(path) if isinstance(path, str) else None
+    if model is not None:
+        if Path(str(path)).exists():
+            _tell_clash(str(path))
+        return model
+    path = Path(path)
     if _is_checkpoint(path):
         return path
     if not path.is_dir():
@@ -102,6 +114,11 @@ def checkpoint_name(checkpoint: str) -> str:
     if last.isdigit() and len(lead) > 1 and lead[-1] == CHECKPOINTS:
         return f"{lead[-2]}-{last}"
     return last
+
+
+@functools.cache
+def _tell_clash(name: str) -> None:
+    print(f"note: {name} is the shipped model; for the folder of that name give .{os.sep}{name}", file=sys.stderr)
 
 
 def read_metadata(directory: Path) -> dict[str, Any]:
@@ -208,7 +225,7 @@ def recorded_data(checkpoint: str) -> DataConfig | None:
     Raises:
         InputError: if what it says does not fit this version.
     """
-    directory = find_checkpoint(Path(checkpoint))
+    directory = find_checkpoint(checkpoint)
     data = read_metadata(directory).get("data")
     try:
         return None if data is None else DataConfig(**data)
@@ -218,12 +235,12 @@ def recorded_data(checkpoint: str) -> DataConfig | None:
 
 def recorded_acquisitions(checkpoint: str) -> dict[str, dict[str, str]] | None:
     """The acquisitions of the dataset a checkpoint was trained on (``Acquisitions.to_json``); None if it has none."""
-    build = read_metadata(find_checkpoint(Path(checkpoint))).get("dataset", {}).get("build", {})
+    build = read_metadata(find_checkpoint(checkpoint)).get("dataset", {}).get("build", {})
     found: dict[str, dict[str, str]] | None = build.get("acquisitions")
     return found
 
 
 def trained_on_validation(checkpoint: str) -> bool:
     """Whether a checkpoint says that it was trained on the validation split too."""
-    metadata = read_metadata(find_checkpoint(Path(checkpoint)))
+    metadata = read_metadata(find_checkpoint(checkpoint))
     return bool(metadata.get("train", {}).get("use_validation", False))

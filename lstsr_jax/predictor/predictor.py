@@ -236,7 +236,7 @@ def load_predictor(path: str | Path) -> Predictor:
     Raises:
         InputError: if there is no readable checkpoint, or its arrays do not fit the model it names.
     """
-    directory = find_checkpoint(Path(path))
+    directory = find_checkpoint(path)
     metadata = read_metadata(directory)
     try:
         config = ModelConfig(**metadata["model"])

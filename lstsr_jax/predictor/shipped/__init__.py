@@ -16,6 +16,11 @@ def index() -> dict[str, dict[str, str]]:
     return json.loads(INDEX.read_text()) if INDEX.is_file() else {}
 
 
+def names() -> list[str]:
+    """The aliases of the shipped models."""
+    return sorted(entry["alias"] for entry in index().values())
+
+
 def shipped(name: str) -> Path | None:
     """The checkpoint directory of the shipped model called ``name`` (or by its alias), or None."""
     for model, entry in index().items():
