@@ -1,7 +1,5 @@
 """Evaluate checkpoints: ``python eval.py --checkpoint C [--granules DIR | --pairs DIR]``; see ``--help``."""
 
-import functools
-
 from data_builders import prepare
 from lstsr_jax.cli import door, eval_arguments, start_jax
 from lstsr_jax.evaluation import (
@@ -11,11 +9,9 @@ from lstsr_jax.evaluation import (
     name_predictors,
     protocol,
     reliability,
-    trained_on_patches,
 )
 from lstsr_jax.geo import Shift
 from lstsr_jax.predictor import load_predictor
-from lstsr_jax.predictor.checkpoint import trained_on
 
 
 def main() -> None:
@@ -32,12 +28,11 @@ def main() -> None:
             registration=arguments.registration,
             shift=None if arguments.registration_shift is None else Shift(*arguments.registration_shift),
             ensemble=arguments.self_ensemble,
-            checkpoints=arguments.checkpoint,
         )
         print(f"{table}\n\nreport: {arguments.report_dir}")
         return
-    data = arguments.data_config(trained_on(arguments.checkpoint))
-    check_unseen(arguments.checkpoint, data, "validation" if arguments.reliability else arguments.split)
+    data = arguments.data_config(predictors)
+    check_unseen(predictors, data, "validation" if arguments.reliability else arguments.split)
     dataset = prepare(data, verify=arguments.verify)
     if arguments.reliability:
         dataset.source("validation")  # an empty split is an error now, not after the evaluation
@@ -50,11 +45,9 @@ def main() -> None:
         split=arguments.split,
         coarsen_by=arguments.coarsen,
         ensemble=arguments.self_ensemble,
-        checkpoints=arguments.checkpoint,
-        seen_by=[functools.partial(trained_on_patches, path, data.granules) for path in arguments.checkpoint],
     )
     if arguments.reliability:
-        named = name_predictors(predictors, arguments.checkpoint)
+        named = name_predictors(predictors)
         strict = protocol("strict")
         table += "\n\n" + reliability(
             named, dataset, arguments.report_dir, protocol=strict, coarsen_by=arguments.coarsen

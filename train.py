@@ -40,7 +40,6 @@ def main() -> None:
         workdir / "report",
         classical=("bilinear", "bicubic"),
         protocol=PROTOCOLS["strict"],
-        checkpoints=[str(workdir)],
     )
     print(f"{table}\n\ncheckpoints, logs and report: {workdir}")
 

@@ -12,6 +12,7 @@ import tensorflow_datasets as tfds
 from data_builders.modis_lst.modis_lst_dataset_builder import Builder, ModisLstConfig
 from lstsr_jax.config import DataConfig
 from lstsr_jax.data import PreparedDataset
+from lstsr_jax.data.batches import SIMULATED
 from lstsr_jax.data.content import Checksums, Sources, digest_of
 from lstsr_jax.data.index import CutRule, list_granules
 from lstsr_jax.data.simulated import write_simulated_granules
@@ -67,7 +68,7 @@ def prepare(config: DataConfig, *, verify: bool = False) -> PreparedDataset:
                 _build(builder, directory, checksums)
     dataset = PreparedDataset(directory)
     # Where the files are now, and what lies beside them now.
-    source = "simulated granules" if given is None else str(granules)
+    source = SIMULATED if given is None else str(granules)
     dataset.metadata.update(source=source, ndvi=None if ndvi is None else str(ndvi))
     dataset.metadata.update(skipped=skipped_files(listing.skipped, library))
     print(f"dataset: {describe(dataset.metadata)}", file=sys.stderr)

@@ -26,7 +26,7 @@ def main() -> None:
     parser.add_argument("--data-dir")
     args = parser.parse_args()
     data = DataConfig(granules=args.granules, ndvi=args.ndvi, data_dir=args.data_dir)
-    check_unseen(args.checkpoint, data, args.split)
+    check_unseen([load_predictor(path) for path in args.checkpoint], data, args.split)
     dataset = prepare(data)
     rows: dict[str, list[tuple[float, float]]] = {}
     for path in args.checkpoint:

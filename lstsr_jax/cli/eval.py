@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
@@ -16,6 +16,9 @@ CHECKPOINT_HELP = (
     f"Training workdir, checkpoint directory, or a shipped model: {', '.join(shipped.names())}; "
     "may be given several times."
 )
+
+if TYPE_CHECKING:
+    from lstsr_jax.predictor import Predictor
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,8 +64,10 @@ class EvalArguments:
     debug: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Show the traceback of an error."""
 
-    def data_config(self, trained_on: DataConfig) -> DataConfig:
-        """The patches to score: those of the first checkpoint with what was asked for changed."""
+    def data_config(self, predictors: Sequence["Predictor"]) -> DataConfig:
+        """The patches to score: those of the first network that records any, with what was asked for changed."""
+        recorded = (predictor.provenance.data for predictor in predictors if predictor.provenance)
+        trained_on = next((data for data in recorded if data is not None), DataConfig())
         return dataclasses.replace(
             trained_on,
             granules=self.granules or trained_on.granules,

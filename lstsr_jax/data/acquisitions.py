@@ -1,13 +1,14 @@
 """Of which dates and tiles a dataset is made, small enough to be kept in every checkpoint."""
 
 import datetime
+from collections.abc import Mapping
 from typing import Any
 
 
 class Acquisitions:
     """The days of acquisition of each product and tile, a bit per day of the year."""
 
-    def __init__(self, values: dict[str, dict[str, str]] | None = None) -> None:
+    def __init__(self, values: Mapping[str, Mapping[str, str]] | None = None) -> None:
         """None yet, or those of :meth:`to_json`."""
         self._days: dict[tuple[str, int], int] = {}
         for place, years in (values or {}).items():

@@ -22,6 +22,10 @@ Batch = dict[str, np.ndarray]
 """Images by name."""
 
 
+SIMULATED = "simulated granules"
+"""What a dataset names as its source if it was made of no granules of the user's."""
+
+
 class PreparedDataset:
     """A prepared dataset directory: its splits and what its build recorded.
 
@@ -50,6 +54,12 @@ class PreparedDataset:
     def splits(self) -> list[str]:
         """Names of the splits that hold patches."""
         return list(self._builder.info.splits)
+
+    @property
+    def granules(self) -> str | None:
+        """The folder of granules it is made of; None: simulated ones."""
+        source = self.metadata["source"]
+        return None if source == SIMULATED else str(source)
 
     def source(self, split: str) -> Sequence[Example]:
         """Random access to the examples of ``split`` (``"all"``, ``"train+validation"``), decoded to numpy.

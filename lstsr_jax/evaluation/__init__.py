@@ -1,10 +1,10 @@
 """Honest tables: protocols, methods, scores, reports and figures."""
 
 from lstsr_jax.evaluation.leaks import check_unseen, trained_on_patches
-from lstsr_jax.evaluation.methods import name_predictors
 from lstsr_jax.evaluation.pairs.report import evaluate_pairs
 from lstsr_jax.evaluation.protocols import PROTOCOLS, Protocol, protocol
 from lstsr_jax.evaluation.reliability import reliability
+from lstsr_jax.evaluation.rows import name_predictors
 from lstsr_jax.evaluation.run import evaluate
 
 __all__ = [

@@ -2,7 +2,8 @@
 
 import datetime
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,7 @@ from lstsr_jax.data.acquisitions import Acquisitions
 from lstsr_jax.data.patches import split_of
 from lstsr_jax.errors import InputError
 from lstsr_jax.geo import parse_name
-from lstsr_jax.predictor.checkpoint import recorded_acquisitions, recorded_data, trained_on_validation
-
-SeenBy = Callable[[Sequence[Mapping[str, Any]], int], np.ndarray]
-"""Provenance and side of patches to which of them a network was trained on."""
+from lstsr_jax.predictor import Predictor
 
 _DEPENDS_ON = {
     "date": ("split_by",),
@@ -28,58 +26,60 @@ _DEPENDS_ON = {
 """What a split rule is a function of beside the granules: only if these agree is a split the one held out."""
 
 
-def check_unseen(checkpoints: Sequence[str], data: DataConfig, split: str) -> None:
-    """Refuse a held-out split that is not the one a checkpoint was trained without.
+def check_unseen(predictors: Iterable[Predictor], data: DataConfig, split: str) -> None:
+    """Refuse a held-out split that is not the one a network was trained without.
 
     Args:
-        checkpoints: to be scored.
+        predictors: to be scored; one that does not say what it was trained on passes.
         data: the patches to score.
         split: of them; ``train`` and ``all`` claim nothing and pass.
 
     Raises:
-        InputError: if a checkpoint was trained on the same granules split by another rule, or on the split itself.
+        InputError: if a network was trained on the same granules split by another rule, or on the split itself.
     """
     if split in ("train", "all"):
         return
-    for path in checkpoints:
-        trained = recorded_data(path)
-        if trained is None or _resolved(trained.granules) != _resolved(data.granules):
+    for provenance in (predictor.provenance for predictor in predictors):
+        trained = None if provenance is None else provenance.data
+        if provenance is None or trained is None or _resolved(trained.granules) != _resolved(data.granules):
             continue
-        if split == "validation" and trained_on_validation(path):
-            raise InputError(f"--checkpoint {path}: was trained with --train.use-validation; evaluate the test split")
+        if split == "validation" and provenance.used_validation:
+            raise InputError(
+                f"`checkpoint` {provenance.path}: was trained with `train.use_validation`; evaluate the test split"
+            )
         for name in {*_DEPENDS_ON[trained.split_by], *_DEPENDS_ON[data.split_by]}:
             if getattr(trained, name) != getattr(data, name):
                 raise InputError(
-                    f"--checkpoint {path}: trained on these granules with {name.replace('_', '-')} "
+                    f"`checkpoint` {provenance.path}: trained on these granules with {name.replace('_', '-')} "
                     f"{getattr(trained, name)}, so the {split} split with {getattr(data, name)} holds patches it has "
                     "seen; evaluate it with its own rule, or on granules it was not trained on"
                 )
 
 
 def trained_on_patches(
-    checkpoint: str, granules: str | None, provenance: Sequence[Mapping[str, Any]], size: int
+    predictor: Predictor, granules: str | None, origins: Sequence[Mapping[str, Any]], size: int
 ) -> np.ndarray:
-    """Which patches share pixels with one that a checkpoint was trained on, by the split rule and cut it records.
+    """Which patches share pixels with one that a network was trained on, by the split rule and cut it records.
 
     A checkpoint that records its acquisitions (product, tile, date) knows them in any folder; an older one only in its
     own. Clouds are left aside: a patch counts even if the one it shares pixels with was too cloudy to be trained on.
 
     Args:
-        checkpoint: as given on the command line.
+        predictor: the network.
         granules: the folder that the patches come from; None: simulated.
-        provenance: granule, date, tile, overpass, row and col of each patch.
+        origins: granule, date, tile, overpass, row and col of each patch.
         size: side of a patch.
 
     Returns:
-        ``(N,)`` bool; all False if the checkpoint does not say what it was trained on.
+        ``(N,)`` bool; all False if the network does not say what it was trained on.
     """
-    trained = recorded_data(checkpoint)
-    if trained is None:
-        return np.zeros(len(provenance), bool)
-    acquisitions = recorded_acquisitions(checkpoint)
+    provenance = predictor.provenance
+    trained = None if provenance is None else provenance.data
+    if provenance is None or trained is None:
+        return np.zeros(len(origins), bool)
     own_folder = _resolved(trained.granules) == _resolved(granules)
-    used = {"train", "validation"} if trained_on_validation(checkpoint) else {"train"}
-    known = None if acquisitions is None else Acquisitions(acquisitions)
+    used = {"train", "validation"} if provenance.used_validation else {"train"}
+    known = None if provenance.acquisitions is None else Acquisitions(provenance.acquisitions)
 
     def is_seen(origin: Mapping[str, Any]) -> bool:
         date = datetime.date.fromisoformat(origin["date"])
@@ -92,7 +92,7 @@ def trained_on_patches(
         corners = itertools.product(rows, cols)
         return any(split_of(trained.split_by, granule=name, row=r, col=c, **options) in used for r, c in corners)
 
-    return np.array([is_seen(origin) for origin in provenance], bool)
+    return np.array([is_seen(origin) for origin in origins], bool)
 
 
 def trained_on_line(name: str, count: int, total: int) -> str:
@@ -102,7 +102,7 @@ def trained_on_line(name: str, count: int, total: int) -> str:
 
 def _windows(first: int, size: int, trained_size: int, stride: int) -> range:
     """Where the windows of the training begin that share a pixel with ``first .. first + size - 1``, along one axis."""
-    begin = max(0, -(-(first - trained_size + 1) // stride) * stride)
+    begin = max(0, math.ceil((first - trained_size + 1) / stride) * stride)
     return range(begin, first + size, stride)
 
 

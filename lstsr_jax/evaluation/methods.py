@@ -11,7 +11,6 @@ from lstsr_jax.evaluation.protocols import Protocol
 from lstsr_jax.ops.energy import conserve_energy
 from lstsr_jax.ops.resize import upsample
 from lstsr_jax.predictor import Predictor
-from lstsr_jax.predictor.checkpoint import checkpoint_name
 from lstsr_jax.predictor.self_ensemble import KNOWN
 from lstsr_jax.sharpening import atprk, tsharp
 
@@ -60,7 +59,7 @@ def classical_method(name: str, protocol: Protocol, factor: int) -> Method:
             crop_as_learned=True,
             needs_ndvi=True,
         )
-    raise InputError(f"--methods {name}: unknown; choose among {', '.join(CLASSICAL)}")
+    raise InputError(f"`methods` {name}: unknown; choose among {', '.join(CLASSICAL)}")
 
 
 def network_method(name: str, predictor: Predictor, protocol: Protocol) -> Method:
@@ -108,40 +107,3 @@ def build_methods(
     """
     rows = [classical_method(name, protocol, factor) for name in classical]
     return rows + network_rows(predictors, protocol)
-
-
-def name_predictors(predictors: Sequence[Predictor], checkpoints: Sequence[str] | None = None) -> dict[str, Predictor]:
-    """Rows for networks: a single one is named after its model, several after where they come from.
-
-    Args:
-        predictors: trained networks.
-        checkpoints: what each was loaded from: a shipped model's name, a training workdir or a checkpoint directory;
-            None names all after their models.
-
-    Returns:
-        Networks by name, such as ``mrunet`` alone, ``default`` and ``my-run`` of two; a second of a name is
-        ``my-run-2``.
-    """
-    names: list[str] = [predictor.config.name for predictor in predictors]
-    if checkpoints is not None and len(names) > 1:
-        names = [checkpoint_name(path) for path in checkpoints]
-    named: dict[str, Predictor] = {}
-    for name, predictor in zip(names, predictors, strict=True):
-        unique, number = name, 1
-        while unique in named or unique.removesuffix("-mean") in CLASSICAL:
-            number += 1
-            unique = f"{name}-{number}"
-        named[unique] = predictor
-    return named
-
-
-def describe_predictors(
-    rows: Mapping[str, Predictor], named: Mapping[str, Predictor], checkpoints: Sequence[str] | None
-) -> dict[str, dict[str, str | None]]:
-    """What ``metrics.json`` says of each network's row: the path it was loaded from, and its fingerprint."""
-    paths: dict[str, str] = {} if checkpoints is None else dict(zip(named, checkpoints, strict=True))
-    described, path = {}, None
-    for name, predictor in rows.items():
-        path = paths.get(name, path)  # a self-ensemble follows its network
-        described[name] = {"path": path, "fingerprint": predictor.fingerprint}
-    return described

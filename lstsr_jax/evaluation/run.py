@@ -12,16 +12,15 @@ from lstsr_jax.data import PreparedDataset, images
 from lstsr_jax.errors import InputError, make_directory
 from lstsr_jax.evaluation.dynamic_range import beaten_line, range_figure
 from lstsr_jax.evaluation.figures import comparison_figure
-from lstsr_jax.evaluation.leaks import SeenBy, trained_on_line
+from lstsr_jax.evaluation.leaks import trained_on_line, trained_on_patches
 from lstsr_jax.evaluation.methods import (
     Method,
     build_methods,
-    describe_predictors,
-    name_predictors,
     with_self_ensembles,
 )
 from lstsr_jax.evaluation.protocols import Protocol
 from lstsr_jax.evaluation.report import write_report
+from lstsr_jax.evaluation.rows import describe_predictors, name_predictors
 from lstsr_jax.evaluation.table import Scores, score
 from lstsr_jax.ops.degradation import coarsen, degrade
 from lstsr_jax.predictor import Predictor
@@ -37,8 +36,6 @@ def evaluate(
     split: str = "test",
     coarsen_by: int = 1,
     ensemble: bool = False,
-    checkpoints: Sequence[str] | None = None,
-    seen_by: Sequence[SeenBy] = (),
 ) -> str:
     """Score networks and classical methods on a split and write the report.
 
@@ -51,8 +48,6 @@ def evaluate(
         split: ``train``, ``validation``, ``test`` or ``all``.
         coarsen_by: pool the patches by this factor first: 2 scores 8 km to 2 km.
         ensemble: add each network's self-ensemble.
-        checkpoints: what each predictor was loaded from, for ``metrics.json`` and the rows' names.
-        seen_by: per predictor, which patches it was trained on; ``trained_on`` of ``metrics.json`` counts them.
 
     Returns:
         The table, for the terminal.
@@ -62,9 +57,9 @@ def evaluate(
     """
     factors = {predictor.factor for predictor in predictors} or {4}
     if len(factors) > 1:
-        raise InputError(f"--checkpoint: the networks differ in factor ({sorted(factors)}); evaluate them apart")
+        raise InputError(f"`checkpoint`: the networks differ in factor ({sorted(factors)}); evaluate them apart")
     factor = factors.pop()
-    named = name_predictors(predictors, checkpoints)
+    named = name_predictors(predictors)
     rows = with_self_ensembles(named) if ensemble else named
     methods = build_methods(classical, rows, protocol, factor)
     source = dataset.source(split)
@@ -77,15 +72,19 @@ def evaluate(
         "split_by": dataset.metadata["split_by"],
         "data": dataset.metadata["source"],
         "dataset": str(dataset.directory),
-        "checkpoint": describe_predictors(rows, named, checkpoints),
+        "checkpoint": describe_predictors(rows),
     }
     compared = list(named) if protocol.baseline in classical else []
     remarks = [beaten_line(scores, name, protocol.baseline) for name in compared]
-    if seen_by:
+    if named:
         side = source[0]["lst"].shape[0]
-        seen = {name: int(tell(scores.provenance, side).sum()) for name, tell in zip(named, seen_by, strict=True)}
+        count = len(scores.provenance)
+        seen = {
+            name: int(trained_on_patches(one, dataset.granules, scores.provenance, side).sum())
+            for name, one in named.items()
+        }
         description["trained_on"] = seen
-        remarks += [trained_on_line(name, count, len(scores.provenance)) for name, count in seen.items() if count]
+        remarks += [trained_on_line(name, trained, count) for name, trained in seen.items() if trained]
     table = write_report(report_dir, scores, protocol, description, remarks)
     for name in compared:
         range_figure(report_dir / f"figure_range_{name}.png", scores, name, protocol.baseline)
@@ -96,7 +95,7 @@ def evaluate(
 def _check_scale(side: int, coarsen_by: int, factor: int) -> None:
     if side % (coarsen_by * factor) or side // coarsen_by < SMALLEST_PATCH:
         raise InputError(
-            f"--coarsen {coarsen_by}: patches of {side} must divide by {coarsen_by * factor} and keep {SMALLEST_PATCH} "
+            f"`coarsen` {coarsen_by}: patches of {side} must divide by {coarsen_by * factor} and keep {SMALLEST_PATCH} "
             "pixels to be scored"
         )
 

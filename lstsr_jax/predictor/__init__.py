@@ -15,6 +15,7 @@ from lstsr_jax.predictor.predictor import (
     normalization_for,
     save_predictor,
 )
+from lstsr_jax.predictor.provenance import Provenance
 
 __all__ = [
     "NDVI_CENTRE",
@@ -22,6 +23,7 @@ __all__ = [
     "Network",
     "Normalization",
     "Predictor",
+    "Provenance",
     "SpreadCalibration",
     "Variables",
     "coarse_to_fine",

@@ -10,7 +10,6 @@ import hashlib
 import json
 import os
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +18,7 @@ import numpy as np
 import orbax.checkpoint as ocp
 import tensorstore
 
-from lstsr_jax.config import DataConfig
-from lstsr_jax.errors import InputError, first_line
+from lstsr_jax.errors import InputError
 from lstsr_jax.predictor import shipped as weights
 
 CHECKPOINTS = "checkpoints"
@@ -72,6 +70,12 @@ def step_directories(workdir: Path) -> list[Path]:
     """The finished checkpoint directories of a training workdir, oldest first."""
     steps = [d for d in (workdir / CHECKPOINTS).glob("*") if d.name.isdigit() and _is_checkpoint(d)]
     return sorted(steps, key=lambda d: int(d.name))
+
+
+def training_step(directory: Path) -> int | None:
+    """The step of a checkpoint directory in a training workdir; None of any other."""
+    inside = directory.name.isdigit() and directory.parent.name == CHECKPOINTS
+    return int(directory.name) if inside else None
 
 
 def find_checkpoint(path: str | Path) -> Path:
@@ -211,36 +215,3 @@ def fingerprint(variables: Any) -> str:
         digest.update(jax.tree_util.keystr(path).encode())
         digest.update(np.ascontiguousarray(leaf).tobytes())
     return digest.hexdigest()[:12]
-
-
-def trained_on(checkpoints: Sequence[str]) -> DataConfig:
-    """The data of the first of ``checkpoints`` that records any; the defaults if none does."""
-    recorded = (recorded_data(path) for path in checkpoints)
-    return next((data for data in recorded if data is not None), DataConfig())
-
-
-def recorded_data(checkpoint: str) -> DataConfig | None:
-    """The patches a checkpoint was trained on, or None if it does not say.
-
-    Raises:
-        InputError: if what it says does not fit this version.
-    """
-    directory = find_checkpoint(checkpoint)
-    data = read_metadata(directory).get("data")
-    try:
-        return None if data is None else DataConfig(**data)
-    except TypeError as error:
-        raise InputError(f"{directory}: written by another version of lstsr_jax: {first_line(error)}") from error
-
-
-def recorded_acquisitions(checkpoint: str) -> dict[str, dict[str, str]] | None:
-    """The acquisitions of the dataset a checkpoint was trained on (``Acquisitions.to_json``); None if it has none."""
-    build = read_metadata(find_checkpoint(checkpoint)).get("dataset", {}).get("build", {})
-    found: dict[str, dict[str, str]] | None = build.get("acquisitions")
-    return found
-
-
-def trained_on_validation(checkpoint: str) -> bool:
-    """Whether a checkpoint says that it was trained on the validation split too."""
-    metadata = read_metadata(find_checkpoint(checkpoint))
-    return bool(metadata.get("train", {}).get("use_validation", False))

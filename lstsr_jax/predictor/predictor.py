@@ -25,7 +25,15 @@ from lstsr_jax.ops.energy import conserve_energy
 from lstsr_jax.ops.observed import as_float
 from lstsr_jax.ops.resize import upsample
 from lstsr_jax.predictor import shipped as weights
-from lstsr_jax.predictor.checkpoint import find_checkpoint, fingerprint, read_metadata, read_variables, write_checkpoint
+from lstsr_jax.predictor.checkpoint import (
+    find_checkpoint,
+    fingerprint,
+    read_metadata,
+    read_variables,
+    training_step,
+    write_checkpoint,
+)
+from lstsr_jax.predictor.provenance import Provenance
 from lstsr_jax.predictor.self_ensemble import known_mean
 
 Variables = Any
@@ -144,6 +152,8 @@ class Predictor:
     """The flips and rotations that its self-ensemble averages over: those it was trained with."""
     ensembles: bool = struct.field(pytree_node=False, default=False)
     """Answers with the mean of its self-ensemble, at that many times the computation; ``single`` does without."""
+    provenance: Provenance | None = struct.field(pytree_node=False, default=None)
+    """Where it was loaded from and what it was trained on; None if it was made in memory."""
 
     def __repr__(self) -> str:
         """One line, without the weights."""
@@ -259,4 +269,14 @@ def load_predictor(path: str | Path) -> Predictor:
     denoises = bool(metadata.get("denoises", noisy and not config.conserve_energy))
     orientations = metadata.get("orientations", metadata.get("train", {}).get("augment", "dihedral"))
     ensembles = bool(metadata.get("ensembles", False))
-    return Predictor(variables, module, config, normalization, denoises, calibration, orientations, ensembles)
+    return Predictor(
+        variables,
+        module,
+        config,
+        normalization,
+        denoises,
+        calibration,
+        orientations,
+        ensembles,
+        Provenance(str(path), training_step(directory), metadata),
+    )

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import shutil
 
+import jax
 import numpy as np
 import pytest
 
@@ -11,7 +12,7 @@ from data_builders import prepare
 from lstsr_jax.data.acquisitions import Acquisitions
 from lstsr_jax.evaluation import PROTOCOLS, check_unseen, evaluate, trained_on_patches
 from lstsr_jax.evaluation.leaks import _windows
-from lstsr_jax.predictor import load_predictor
+from lstsr_jax.predictor import load_predictor, save_predictor
 
 
 def provenance(source):
@@ -20,7 +21,9 @@ def provenance(source):
 
 
 def count(trained, config, dataset, split="all"):
-    return int(trained_on_patches(str(trained), config.granules, provenance(dataset.source(split)), 32).sum())
+    return int(
+        trained_on_patches(load_predictor(trained), config.granules, provenance(dataset.source(split)), 32).sum()
+    )
 
 
 def test_the_patches_of_the_training_split_are_counted_in_any_folder(trained, small_config, dataset, tmp_path):
@@ -33,10 +36,7 @@ def test_the_patches_of_the_training_split_are_counted_in_any_folder(trained, sm
 
 
 def test_the_report_says_so(trained, small_config, dataset, tmp_path):
-    def seen(origins, side):
-        return trained_on_patches(str(trained), small_config.data.granules, origins, side)
-
-    options = {"classical": ("bicubic",), "protocol": PROTOCOLS["strict"], "seen_by": [seen]}
+    options = {"classical": ("bicubic",), "protocol": PROTOCOLS["strict"]}
     table = evaluate([load_predictor(trained)], dataset, tmp_path / "all", split="all", **options)
     n, total = dataset.metadata["patches"]["train"], sum(dataset.metadata["patches"].values())
     assert f"`mrunet`: {n} of {total} patches were trained on" in table
@@ -47,7 +47,7 @@ def test_the_report_says_so(trained, small_config, dataset, tmp_path):
 def test_another_rule_is_refused_without_advice_to_score_what_was_trained_on(trained, small_config):
     other = dataclasses.replace(small_config.data, split_by="place")
     with pytest.raises(ValueError, match="with its own rule, or on granules it was not trained on") as error:
-        check_unseen([str(trained)], other, "test")
+        check_unseen([load_predictor(trained)], other, "test")
     assert "--split all" not in str(error.value)
 
 
@@ -81,3 +81,16 @@ def test_acquisitions_survive_json():
         np.sum([again.hold("MOD11A1", "h18v04", datetime.date(2020, 1, 1) + datetime.timedelta(d)) for d in range(366)])
         == 2
     )
+
+
+def test_a_network_knows_where_it_was_loaded_from_and_what_it_was_trained_on(trained, small_config, tmp_path):
+    workdir, step = load_predictor(trained), sorted((trained / "checkpoints").iterdir())[0]
+    single = load_predictor(step)
+    assert workdir.provenance.path == str(trained) and single.provenance.step == int(step.name)
+    assert workdir.provenance.data == small_config.data and workdir.provenance.train == small_config.train
+    assert workdir.provenance.acquisitions and not workdir.provenance.used_validation
+    structures = [jax.tree.structure(predictor) for predictor in (workdir, single)]
+    assert structures[0] == structures[1] and hash(structures[0]) == hash(structures[1])  # one compiled program
+    save_predictor(tmp_path / "copy", workdir)
+    copy = load_predictor(tmp_path / "copy").provenance
+    assert (copy.data, copy.train, copy.acquisitions, copy.step) == (None, None, None, None)

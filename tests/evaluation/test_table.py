@@ -11,17 +11,19 @@ from data_builders import prepare
 from lstsr_jax.config import DataConfig
 from lstsr_jax.errors import InputError
 from lstsr_jax.evaluation import PROTOCOLS, check_unseen, evaluate, protocol
-from lstsr_jax.evaluation.methods import build_methods, classical_method, name_predictors, with_self_ensembles
+from lstsr_jax.evaluation.methods import build_methods, classical_method, with_self_ensembles
+from lstsr_jax.evaluation.rows import name_predictors
 from lstsr_jax.ops.pooling import l4_pool
 from lstsr_jax.ops.resize import upsample
-from lstsr_jax.predictor import load_predictor
+from lstsr_jax.predictor import Provenance, load_predictor
 
 
 @pytest.fixture(scope="module")
 def report(trained, dataset, tmp_path_factory):
     directory = tmp_path_factory.mktemp("report")
+    in_memory = dataclasses.replace(load_predictor(trained), provenance=None)
     table = evaluate(
-        [load_predictor(trained), load_predictor(trained)],
+        [in_memory, in_memory],
         dataset,
         directory,
         classical=("bilinear", "bicubic"),
@@ -64,7 +66,7 @@ def test_a_coarser_scale_is_scored_on_pooled_patches(dataset, tmp_path):
     assert found["coarsened_by"] == 2
     for metric in ("psnr", "ssim", "rmse"):
         assert found["methods"]["bicubic"][metric] == pytest.approx(np.mean([row[metric] for row in rows]), rel=2e-5)
-    with pytest.raises(InputError, match=r"--coarsen 4: patches of 32 must"):
+    with pytest.raises(InputError, match=r"`coarsen` 4: patches of 32 must"):
         evaluate([], dataset, tmp_path, classical=("bicubic",), protocol=PROTOCOLS["strict"], coarsen_by=4)
 
 
@@ -96,17 +98,19 @@ def test_the_self_ensembles_row_is_the_network_that_answers_with_it(trained, con
 
 def test_several_checkpoints_are_named_after_where_they_come_from(trained, tmp_path):
     predictor = load_predictor(trained)
-    assert list(name_predictors([predictor], ["default"])) == ["mrunet"]
+    assert list(name_predictors([predictor])) == ["mrunet"]
     step = tmp_path / "run" / "checkpoints" / "40"
     step.mkdir(parents=True)
     paths = ["default", str(trained), str(trained), str(step), str(step.parent), "x/bicubic"]
     expected = ["default", "trained", "trained-2", "run-40", "run", "bicubic-2"]
-    assert list(name_predictors([predictor] * 6, paths)) == expected
+    several = [dataclasses.replace(predictor, provenance=Provenance(path)) for path in paths]
+    assert list(name_predictors(several)) == expected
 
 
 def test_the_report_says_of_each_row_path_and_fingerprint(trained, dataset, tmp_path):
-    one = load_predictor(trained)
-    two = dataclasses.replace(one, normalization=dataclasses.replace(one.normalization, scale_k=4.0))
+    one = dataclasses.replace(load_predictor(trained), provenance=Provenance("runs/a"))
+    other = dataclasses.replace(one.normalization, scale_k=4.0)
+    two = dataclasses.replace(one, normalization=other, provenance=Provenance("runs/b"))
     evaluate(
         [one, two],
         dataset,
@@ -114,7 +118,6 @@ def test_the_report_says_of_each_row_path_and_fingerprint(trained, dataset, tmp_
         classical=("bicubic",),
         protocol=PROTOCOLS["strict"],
         ensemble=True,
-        checkpoints=["runs/a", "runs/b"],
     )
     found = json.loads((tmp_path / "metrics.json").read_text())
     assert list(found["methods"]) == ["bicubic", "a", "a-x8", "b", "b-x8"]
@@ -160,7 +163,7 @@ def test_report_files(report, dataset):
 
 
 def test_unknown_names(trained, dataset, tmp_path):
-    with pytest.raises(InputError, match="--methods kriging: unknown"):
+    with pytest.raises(InputError, match="`methods` kriging: unknown"):
         evaluate([], dataset, tmp_path, classical=("kriging",), protocol=PROTOCOLS["strict"])
     with pytest.raises(InputError, match="--protocol fair: unknown"):
         protocol("fair")
@@ -182,12 +185,12 @@ def test_images_without_a_scorable_window_are_left_out_of_every_mean(granules, t
 
 def test_a_split_that_a_checkpoint_was_not_trained_without_is_refused(trained, small_config):
     same = small_config.data
-    check_unseen([str(trained)], same, "test")
+    check_unseen([load_predictor(trained)], same, "test")
     other = dataclasses.replace(same, split_by="place")
-    check_unseen([str(trained)], other, "all")
-    check_unseen([str(trained)], dataclasses.replace(other, granules="elsewhere"), "test")
+    check_unseen([load_predictor(trained)], other, "all")
+    check_unseen([load_predictor(trained)], dataclasses.replace(other, granules="elsewhere"), "test")
     with pytest.raises(InputError, match="trained on these granules with split-by date"):
-        check_unseen([str(trained)], other, "test")
+        check_unseen([load_predictor(trained)], other, "test")
 
 
 def test_a_report_directory_that_is_a_file(dataset, tmp_path):

@@ -131,9 +131,9 @@ def test_training_on_validation_too_keeps_the_last_checkpoint(config, dataset, t
     (last,) = step_directories(workdir)
     both = len(dataset.source("train")) + len(dataset.source("validation"))
     assert int(last.name) == 2 * (both // config.train.batch_size)
-    with pytest.raises(InputError, match="use-validation"):
-        check_unseen([str(workdir)], config.data, "validation")
-    check_unseen([str(workdir)], config.data, "test")
+    with pytest.raises(InputError, match="use_validation"):
+        check_unseen([load_predictor(workdir)], config.data, "validation")
+    check_unseen([load_predictor(workdir)], config.data, "test")
 
 
 def test_a_second_signal_is_not_held_back():

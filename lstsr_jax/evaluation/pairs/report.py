@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from lstsr_jax.errors import InputError
 from lstsr_jax.evaluation.figures import comparison_figure
-from lstsr_jax.evaluation.methods import Method, describe_predictors, name_predictors, with_self_ensembles
+from lstsr_jax.evaluation.methods import Method, with_self_ensembles
 from lstsr_jax.evaluation.pairs.score import (
     METRICS,
     PAIRS,
@@ -25,6 +25,7 @@ from lstsr_jax.evaluation.pairs.score import (
     super_resolve,
 )
 from lstsr_jax.evaluation.pairs.texture import frequencies
+from lstsr_jax.evaluation.rows import describe_predictors, name_predictors
 from lstsr_jax.geo.aster.pair import Pair, read_pairs
 from lstsr_jax.geo.aster.registration import summarise
 from lstsr_jax.geo.warp import Shift, warp_field
@@ -58,7 +59,6 @@ def evaluate_pairs(
     registration: Registering | None = None,
     shift: Shift | None = None,
     ensemble: bool = False,
-    checkpoints: Sequence[str] | None = None,
 ) -> str:
     """Score networks and classical methods against ASTER and write the report.
 
@@ -71,7 +71,6 @@ def evaluate_pairs(
             constant if ``shift`` is given.
         shift: the constant one, in fine pixels; None: the mean of what the folder's ``index.csv`` records.
         ensemble: add each network's self-ensemble.
-        checkpoints: what each predictor was loaded from, as for :func:`lstsr_jax.evaluation.evaluate`.
 
     Returns:
         The tables, for the terminal.
@@ -80,7 +79,7 @@ def evaluate_pairs(
         InputError: if there is no usable pair, a file is unreadable, or a method unknown.
     """
     main = main_registration(registration, shift)
-    named = name_predictors(predictors, checkpoints)
+    named = name_predictors(predictors)
     rows = with_self_ensembles(named) if ensemble else named
     methods = pair_methods(classical, rows)
     pairs, skipped = read_pairs(directory)
@@ -101,7 +100,7 @@ def evaluate_pairs(
         "n_images": len(pairs),
         "n_pairs": len(pairs),
         "data": str(directory),
-        "checkpoint": describe_predictors(rows, named, checkpoints),
+        "checkpoint": describe_predictors(rows),
         "skipped": reasons,
         "registration": main,
         "shifts": {kind: _describe_shifts(table) for kind, table in scores.items()},

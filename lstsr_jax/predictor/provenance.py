@@ -1,0 +1,64 @@
+"""Where a predictor comes from, and what its checkpoint says of its training."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from lstsr_jax.config import DataConfig, TrainConfig
+from lstsr_jax.errors import InputError, first_line
+
+
+@dataclasses.dataclass(frozen=True)
+class Provenance:
+    """Where a predictor was loaded from, and the record of its training.
+
+    Two of them always compare equal: where a network comes from decides nothing of its answer. So predictors of one
+    model share their compiled programs, and ``jax.tree.map`` takes them together.
+
+    Attributes:
+        path: as it was given to :func:`lstsr_jax.load_predictor`: a directory, or the name of a shipped model.
+        step: of the training, if it was loaded from a training workdir.
+        recorded: the JSON configuration of the checkpoint.
+    """
+
+    path: str = dataclasses.field(compare=False)
+    step: int | None = dataclasses.field(default=None, compare=False)
+    recorded: Mapping[str, Any] = dataclasses.field(default_factory=dict, compare=False, repr=False)
+
+    @property
+    def data(self) -> DataConfig | None:
+        """The patches it was trained on; None if the checkpoint does not say.
+
+        Raises:
+            InputError: if what it says does not fit this version.
+        """
+        return self._part("data", DataConfig)
+
+    @property
+    def train(self) -> TrainConfig | None:
+        """How it was trained; None if the checkpoint does not say.
+
+        Raises:
+            InputError: if what it says does not fit this version.
+        """
+        return self._part("train", TrainConfig)
+
+    @property
+    def used_validation(self) -> bool:
+        """Whether it was trained on the validation split too."""
+        return bool((self.recorded.get("train") or {}).get("use_validation", False))
+
+    @property
+    def acquisitions(self) -> Mapping[str, Mapping[str, str]] | None:
+        """Product, tile and dates of the dataset it was trained on (``Acquisitions.to_json``), if they are recorded."""
+        found: Mapping[str, Mapping[str, str]] | None = (
+            (self.recorded.get("dataset") or {}).get("build", {}).get("acquisitions")
+        )
+        return found
+
+    def _part(self, name: str, kind: Any) -> Any:
+        values = self.recorded.get(name)
+        try:
+            return None if values is None else kind(**values)
+        except (TypeError, ValueError) as error:
+            raise InputError(f"{self.path}: written by another version of lstsr_jax: {first_line(error)}") from error
