@@ -20,10 +20,9 @@ import numpy as np
 import optax
 
 from lstsr_jax.config import ModelConfig
-from lstsr_jax.data import share_out
 from lstsr_jax.models import create_model
 from lstsr_jax.predictor import Normalization
-from lstsr_jax.training.placement import Placement
+from lstsr_jax.training.placement import Placement, share_out
 from lstsr_jax.training.state import create_state
 from lstsr_jax.training.step import AXIS, Task, make_train_step, parallel_train_step
 

@@ -8,7 +8,6 @@ from lstsr_jax.data.batches import (
     TrainingBatches,
     evaluation_batches,
     images,
-    share_out,
 )
 
 __all__ = [
@@ -19,5 +18,4 @@ __all__ = [
     "TrainingBatches",
     "evaluation_batches",
     "images",
-    "share_out",
 ]

@@ -4,7 +4,7 @@ Everything here is numpy; nothing imports TensorFlow. Patches are ``(S, S, 1)`` 
 """
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -120,11 +120,6 @@ def images(example: Example) -> Batch:
     return {name: example[name] for name in FIELDS if name in example}
 
 
-def share_out(batch: Batch, devices: int) -> Batch:
-    """``(B, ...)`` arrays as ``(devices, B/devices, ...)``."""
-    return {name: values.reshape(devices, -1, *values.shape[1:]) for name, values in batch.items()}
-
-
 class TrainingBatches:
     """The training batches of a run: a pure function of the seed and the step, so a run resumes from its step alone.
 
@@ -139,7 +134,7 @@ class TrainingBatches:
         Args:
             source: the training examples.
             config: batch size, seed and augmentation.
-            devices: devices of this process; the others have as many.
+            devices: devices of this process, over which its part must divide; the others have as many.
             process: number of this process.
             processes: how many share the batch.
 
@@ -161,7 +156,7 @@ class TrainingBatches:
             raise InputError("--model.guide ndvi: the dataset holds no NDVI; add --ndvi DIR")
         names = FIELDS if guided else ("lst",)
         self.steps_per_epoch = len(source) // size
-        self._source, self._train, self._size, self._devices = source, config.train, size, devices
+        self._source, self._train, self._size = source, config.train, size
         # Shuffled and augmented as a whole and only then shared out: both depend on the place in the whole epoch.
         examples = self._shuffled(source, lambda example: {name: example[name] for name in names})
         examples = examples.random_map(Augment(config))[: self.steps_per_epoch * size][process::processes]
@@ -170,12 +165,9 @@ class TrainingBatches:
     def _shuffled(self, source: Sequence[Any], select: Callable[[Any], Any]) -> grain.MapDataset:
         return grain.MapDataset.source(source).map(select).seed(self._train.seed).shuffle()
 
-    def epoch(self, number: int, start: int = 0) -> Iterator[Batch]:
-        """Batches of ``(devices, b, ...)`` arrays of epoch ``number`` (from 0), from batch ``start`` of it on."""
-        first = number * self.steps_per_epoch
-        dataset = self._epoch.repeat()[first + start : first + self.steps_per_epoch]
-        for batch in dataset.to_iter_dataset():
-            yield share_out(batch, self._devices)
+    def steps(self, first: int, stop: int) -> Generator[Batch]:
+        """The batches of steps ``first`` (from 0) to ``stop - 1``, as arrays ``(batch_size / processes, S, S, 1)``."""
+        yield from self._epoch.repeat()[first:stop].to_iter_dataset()
 
     def examples(self, step: int) -> list[int]:
         """Which examples of the source the whole batch of ``step`` (from 0) is made of, those of all processes."""

@@ -24,6 +24,8 @@ from lstsr_jax.training.state import TrainState
 
 _policies = ocp.checkpoint_managers
 _DELETED = "deleted"
+_FORMAT = 2
+"""Of the training state: 1 (not written down) kept the errors of an epoch's steps in the JSON."""
 
 
 class Checkpoints:
@@ -57,15 +59,12 @@ class Checkpoints:
             ),
         )
 
-    def save(
-        self, state: TrainState, config: dict[str, Any], errors: list[float], validation_rmse: float | None
-    ) -> None:
-        """Write the state in the background, unless it is there already; ``config`` and the metric go with it.
+    def save(self, state: TrainState, config: dict[str, Any], validation_rmse: float | None) -> None:
+        """Write the state in the background; ``config`` and the metric go with it.
 
         Args:
-            state: what to save.
+            state: what to save; a step that no checkpoint holds yet.
             config: stored with it.
-            errors: squared errors of the steps done in an epoch that is not over, for the mean over the epoch.
             validation_rmse: of this state, in K; None within an epoch.
 
         Raises:
@@ -73,8 +72,6 @@ class Checkpoints:
             OSError: if the disk is full.
         """
         step = int(state.step)
-        if self._manager.latest_step() == step:
-            return
         if not bool(_all_finite(state)):
             raise InputError(
                 f"the parameters after step {step} are not finite and not saved; lower --train.learning-rate; "
@@ -84,7 +81,7 @@ class Checkpoints:
         self._empty_deleted()
         self._require_space(sum(leaf.nbytes for leaf in jax.tree.leaves(state)))
         metrics = None if validation_rmse is None else {"validation_rmse": validation_rmse}
-        metadata = {**config, "step": step, "epoch_errors": errors, **(metrics or {})}
+        metadata = {**config, "step": step, "training_format": _FORMAT, **(metrics or {})}
         metadata = with_checksums(metadata, variables=state.variables, training=_unpublished(state))
         state = self._placement.to_global(state)
         args = ocp.args.Composite(
@@ -132,26 +129,47 @@ def latest(workdir: Path) -> Path | None:
     return steps[-1] if steps else None
 
 
-def restore(directory: Path, state: TrainState, placement: Placement) -> tuple[TrainState, list[float]]:
-    """The state of a run as saved in ``directory``, in the structure of ``state``, and the squared errors of its epoch.
+def restore(directory: Path, state: TrainState, placement: Placement, given: dict[str, str]) -> TrainState:
+    """The state of a run as saved in ``directory``, in the structure of ``state``.
+
+    Args:
+        directory: of the checkpoint.
+        state: any state of the run.
+        placement: where the arrays go.
+        given: names of the caller's own module and optimiser, as stored.
 
     Raises:
-        InputError: if the checkpoint is unreadable, of another model, or holds no training state.
+        InputError: if the checkpoint is unreadable, of another model or optimiser, of an earlier version, or holds no
+            training state.
     """
     if not (directory / "training").is_dir():
         raise InputError(f"{directory}: holds weights only, no training state; start a new run from it")
+    metadata = read_metadata(directory)
+    if metadata.get("training_format") != _FORMAT:
+        raise InputError(
+            f"{directory}: its training state is of another version of lstsr_jax and cannot be resumed (predicting "
+            "with it works); start a new run in another workdir"
+        )
+    for name in ("module", "optimizer"):
+        if metadata.get(name) != given.get(name):
+            theirs = f"{name} {metadata[name]}" if name in metadata else f"the {name} of its configuration"
+            raise InputError(f"{directory}: was trained with {theirs}; give train() the same, or start a new run")
     abstract = placement.abstract(state)
     variables = read_variables(directory, abstract.variables)
     training = read_variables(directory, _unpublished(abstract), item="training")
-    metadata = read_metadata(directory)
     variables, training = placement.to_local((variables, training))
-    step = placement.replicate(jnp.asarray(metadata["step"], jnp.int32))
-    batch_stats, published = variables.get("batch_stats", {}), variables["params"]
-    params, average = (training["params"], published) if state.average else (published, {})
-    state = TrainState(step, params, batch_stats, training["opt_state"], average)
-    return state, metadata.get("epoch_errors", metadata.get("epoch_losses", []))
+    published = variables["params"]
+    return TrainState(
+        step=placement.replicate(jnp.asarray(metadata["step"], jnp.int32)),
+        params=training["params"] if state.average else published,
+        batch_stats=variables.get("batch_stats", {}),
+        opt_state=training["opt_state"],
+        average=published if state.average else {},
+        **training["epoch"],
+    )
 
 
 def _unpublished(state: TrainState) -> dict[str, Any]:
     """What going on needs beside the variables that are scored and published."""
-    return {"opt_state": state.opt_state, **({"params": state.params} if state.average else {})}
+    epoch = {"squared_error": state.squared_error, "epoch_steps": state.epoch_steps}
+    return {"opt_state": state.opt_state, "epoch": epoch, **({"params": state.params} if state.average else {})}

@@ -12,25 +12,25 @@ from lstsr_jax.training.workdir import write_atomically
 
 
 class EpochLog:
-    """One row per epoch in ``W/log.csv`` and in ``W/tensorboard``.
+    """One row per epoch in ``W/log.csv`` and in ``W/tensorboard``; epochs count from 1, as on the console.
 
-    A resumed run drops the rows from the resumed epoch on, so that no epoch stands twice.
+    A resumed run drops the rows of the epochs that it does again, so that no epoch stands twice.
     """
 
-    def __init__(self, workdir: Path, first_epoch: int, *, active: bool = True) -> None:
-        """Open the logs for epochs ``first_epoch`` and later; nothing is read or written unless ``active``."""
+    def __init__(self, workdir: Path, epochs_done: int, *, active: bool = True) -> None:
+        """Open the logs of a run that has done so many epochs; nothing is read or written unless ``active``."""
         self._active = active
         if not active:
             return
         self._path = workdir / "log.csv"
         self._rows: list[dict[str, str]] = []
-        if first_epoch and self._path.is_file():
+        if epochs_done and self._path.is_file():
             with self._path.open(newline="") as file:
-                self._rows = [row for row in csv.DictReader(file) if int(row["epoch"]) < first_epoch]
-        self._board = SummaryWriter(str(workdir / "tensorboard"), purge_step=first_epoch)
+                self._rows = [row for row in csv.DictReader(file) if int(row["epoch"]) <= epochs_done]
+        self._board = SummaryWriter(str(workdir / "tensorboard"), purge_step=epochs_done + 1)
 
     def write(self, epoch: int, values: dict[str, float]) -> None:
-        """Add the row of ``epoch``."""
+        """Add the row of ``epoch``, counted from 1."""
         if not self._active:
             return
         self._rows.append({"epoch": str(epoch), **{name: f"{value:.9g}" for name, value in values.items()}})

@@ -66,3 +66,8 @@ class Placement:
             return tree
         mesh = Mesh(np.array(self.devices), (AXIS,))
         return multihost_utils.global_array_to_host_local_array(tree, mesh, PartitionSpec())
+
+
+def share_out(batch: dict[str, np.ndarray], devices: int) -> dict[str, np.ndarray]:
+    """``(B, ...)`` arrays as ``(devices, B/devices, ...)``: what a step mapped over ``devices`` takes."""
+    return {name: values.reshape(devices, -1, *values.shape[1:]) for name, values in batch.items()}

@@ -2,18 +2,20 @@
 
 The step bodies know nothing of ``pmap`` but the name of its axis. A batch is a dict: ``lst``, ``(b, H, W, 1)``
 high-resolution LST in K, NaN where nothing was observed; for guided networks ``ndvi`` of the same shape; optionally
-``seen``, the field to degrade in place of ``lst``, ``noise``, ``(b, h, w, 1)`` K, added to the coarse input, and
-``requests``, integers to be added up over devices. The degradation to the coarse input runs inside the step.
+``seen``, the field to degrade in place of ``lst``, and ``noise``, ``(b, h, w, 1)`` K, added to the coarse input. The
+degradation to the coarse input runs inside the step.
 """
 
 import dataclasses
+import inspect
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import optax
 from flax import linen as nn
+from jax.flatten_util import ravel_pytree
 
 from lstsr_jax.config import ModelConfig
 from lstsr_jax.ops.degradation import coarsen, degrade
@@ -58,34 +60,34 @@ def make_train_step(
     """The body of one training step: the task's loss, a mean over the observed pixels of the global batch.
 
     Besides ``loss`` it reports ``mse`` in K^2, whatever is minimised, and ``gradient_norm``. Loss, gradients, metrics
-    and batch statistics are reduced over ``axis_name``, so that the result does not depend on how many devices share
-    the batch. With ``accumulate`` a device takes its share in that many parts, one after the other, to the same
-    gradient; batch normalisation then sees one part (of all devices) at a time. A state that carries an average of its
-    parameters has it moved with ``average_decay``, less in the first steps.
+    and batch statistics are reduced over ``axis_name`` in one collective, so that the result does not depend on how
+    many devices share the batch (a module with batch normalisation reduces over the axis itself besides). With
+    ``accumulate`` a device takes its share in that many parts, one after the other, to the same gradient; batch
+    normalisation then sees one part (of all devices) at a time. A state that carries an average of its parameters has
+    it moved with ``average_decay``, less in the first steps.
     """
     penalty = PENALTIES[task.loss]
+    training: dict[str, Any] = {"train": True} if _takes_train(task.module) else {}
 
-    def part_gradient(params: Any, batch_stats: Any, part: Batch, pixels: jax.Array) -> tuple[Any, Any]:
+    def part_sums(params: Any, batch_stats: Any, part: Batch) -> tuple[_Sums, Any]:
         truth, mask = part["lst"], part["mask"]
 
-        def loss_of(params: Any) -> tuple[jax.Array, Any]:
+        def cost_of(params: Any) -> tuple[jax.Array, Any]:
             updates: dict[str, Any] = {"batch_stats": batch_stats}
 
             def network(x: jax.Array) -> jax.Array:
                 variables = {"params": params, **({"batch_stats": batch_stats} if batch_stats else {})}
-                y, updated = task.module.apply(variables, x, train=True, mutable=["batch_stats"])
+                y, updated = task.module.apply(variables, x, mutable=["batch_stats"], **training)
                 updates.update(updated)
                 return y
 
             fine = coarse_to_fine(network, part["coarse"], task.model, task.normalization, part.get("ndvi"))
             error = jnp.where(mask, fine - jnp.where(mask, truth, 0), 0)
-            # This part's share of the global mean: the shares' gradients add up to the gradient of the mean.
-            share = jnp.where(mask, penalty(error), 0).sum() / jnp.maximum(pixels, 1)
-            squared = jnp.square(error).sum() / jnp.maximum(pixels, 1)
-            return share, (squared, updates["batch_stats"])
+            cost = jnp.where(mask, penalty(error), 0).sum()
+            return cost, (jnp.square(error).sum(), updates["batch_stats"])
 
-        (share, (squared, batch_stats)), gradients = jax.value_and_grad(loss_of, has_aux=True)(params)
-        return (share, squared, gradients), batch_stats
+        (cost, (squared, batch_stats)), gradient = jax.value_and_grad(cost_of, has_aux=True)(params)
+        return _Sums(mask.sum(dtype=cost.dtype), cost, squared, gradient), batch_stats
 
     def train_step(state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
         images = coarsen({name: batch[name] for name in ("lst", "ndvi", "seen") if name in batch}, task.coarsen)
@@ -96,28 +98,33 @@ def make_train_step(
         if "noise" in batch:
             coarse = coarse + batch["noise"]
         whole = {**images, "coarse": coarse, "mask": mask}
-        pixels = jax.lax.psum(mask.sum(), axis_name)
         if accumulate == 1:
-            sums, batch_stats = part_gradient(state.params, state.batch_stats, whole, pixels)
+            sums, batch_stats = part_sums(state.params, state.batch_stats, whole)
         else:
             parts = jax.tree.map(lambda x: x.reshape(accumulate, -1, *x.shape[1:]), whole)
 
             def add(carry: Any, part: Batch) -> tuple[Any, None]:
                 sums, batch_stats = carry
-                found, batch_stats = part_gradient(state.params, batch_stats, part, pixels)
-                return (jax.tree.map(jnp.add, sums, found), batch_stats), None
+                more, batch_stats = part_sums(state.params, batch_stats, part)
+                return (jax.tree.map(jnp.add, sums, more), batch_stats), None
 
-            zeros = (jnp.zeros(()), jnp.zeros(()), jax.tree.map(jnp.zeros_like, state.params))
+            zero = jnp.zeros(())
+            zeros = _Sums(zero, zero, zero, jax.tree.map(jnp.zeros_like, state.params))
             (sums, batch_stats), _ = jax.lax.scan(add, (zeros, state.batch_stats), parts)
-        loss, mse, gradients = jax.lax.psum(sums, axis_name)
-        updates, opt_state = optimizer.update(gradients, state.opt_state, state.params)
+        sums, batch_stats = _sum_over_devices((sums, batch_stats), axis_name)
+        # A module that does not reduce its statistics over the axis has them averaged; else they are equal already.
+        batch_stats = jax.tree.map(lambda total: total / jax.lax.axis_size(axis_name), batch_stats)
+        loss, mse, gradient = jax.tree.map(
+            lambda total: total / jnp.maximum(sums.pixels, 1), (sums.cost, sums.squared, sums.gradient)
+        )
+        updates, opt_state = optimizer.update(gradient, state.opt_state, state.params)
         params = optax.apply_updates(state.params, updates)
-        metrics = {"loss": loss, "mse": mse, "gradient_norm": optax.tree.norm(gradients)}
-        if "requests" in batch:
-            metrics["requests"] = jax.lax.psum(batch["requests"], axis_name)
+        metrics = {"loss": loss, "mse": mse, "gradient_norm": optax.tree.norm(gradient)}
         decay = jnp.minimum(average_decay, (1 + state.step) / (10 + state.step))
         average = optax.incremental_update(params, state.average, 1 - decay) if state.average else {}
-        return TrainState(state.step + 1, params, batch_stats, opt_state, average), metrics
+        squared_error, epoch_steps = state.squared_error + mse, state.epoch_steps + 1
+        done = TrainState(state.step + 1, params, batch_stats, opt_state, average, squared_error, epoch_steps)
+        return done, metrics
 
     return train_step
 
@@ -144,9 +151,31 @@ def make_eval_step(task: Task, axis_name: str = AXIS) -> EvalStep:
             return jnp.where(counted, rmse(truth, estimate, mask=mask), 0).sum()
 
         sums = {"images": counted.sum(), "rmse": total(fine), "ilr_rmse": total(ilr)}
-        return jax.lax.psum(sums, axis_name)
+        return _sum_over_devices(sums, axis_name)
 
     return eval_step
+
+
+class _Sums(NamedTuple):
+    """Sums over the observed pixels of a batch: their number, the loss, the squared error in K^2, the gradient."""
+
+    pixels: jax.Array
+    cost: jax.Array
+    squared: jax.Array
+    gradient: Any
+
+
+def _sum_over_devices(tree: Any, axis_name: str) -> Any:
+    """The sum over the devices of an axis of every leaf, in one collective; none on one device."""
+    if jax.lax.axis_size(axis_name) == 1:
+        return tree
+    flat, restore = ravel_pytree(tree)
+    return restore(jax.lax.psum(flat, axis_name))
+
+
+def _takes_train(module: nn.Module) -> bool:
+    """Whether a module's ``__call__`` has the argument ``train``."""
+    return "train" in inspect.signature(type(module).__call__).parameters
 
 
 def parallel_train_step(

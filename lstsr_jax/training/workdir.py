@@ -19,7 +19,7 @@ _CONFIG = "config.json"
 _MAY_CHANGE = ("epochs", "data_dir", "checkpoint_every", "checkpoint_minutes", "remat")
 
 
-def check(workdir: Path, config: Config, patches: dict[str, Any], last: Path | None, resume: bool) -> None:
+def check(workdir: Path, config: Config, patches: dict[str, Any], last: Path | None, resume: bool | str) -> None:
     """Refuse to mix two runs in one workdir.
 
     Args:
@@ -27,12 +27,12 @@ def check(workdir: Path, config: Config, patches: dict[str, Any], last: Path | N
         config: of the run that is asked for.
         patches: its dataset's metadata.
         last: last checkpoint of the workdir.
-        resume: whether to go on.
+        resume: whether to go on; ``"auto"``: if there is a run.
 
     Raises:
         InputError: if there is a run and ``resume`` is not set, or none and it is, or another one.
     """
-    if resume and last is None and not (workdir / _CONFIG).is_file():
+    if resume is True and last is None and not (workdir / _CONFIG).is_file():
         raise InputError(f"--resume: {workdir} holds no run; leave --resume out to start")
     if last is None:
         return  # nothing to lose: a run killed before its first checkpoint starts again
@@ -104,18 +104,20 @@ def full_disk_is_bad_input(workdir: Path) -> Iterator[None]:
     loggers = [logging.getLogger(name) for name in ("absl", "asyncio")]  # every array that orbax fails to write
     for logger in loggers:
         logger.addFilter(_tells_something_else)
+    full = False
     try:
         yield
     except Exception as error:
-        if not _disk_is_full(error):
+        full = _disk_is_full(error)
+        if not full:
             raise
         last = latest(workdir)
         kept = f"the last good checkpoint is {last}" if last else "no checkpoint was written yet"
-        loggers = []  # orbax's threads go on complaining after the end
         raise InputError(f"{workdir}: the disk is full; {kept}; free some space and add --resume") from error
     finally:
-        for logger in loggers:
-            logger.removeFilter(_tells_something_else)
+        if not full:  # else orbax's threads go on complaining after the end
+            for logger in loggers:
+                logger.removeFilter(_tells_something_else)
 
 
 def _tells_something_else(record: logging.LogRecord) -> bool:

@@ -4,7 +4,8 @@ import dataclasses
 
 import pytest
 
-from lstsr_jax.training import train
+from lstsr_jax.predictor import normalization_for
+from lstsr_jax.training import build_program, train
 
 
 @pytest.fixture(scope="session")
@@ -16,6 +17,14 @@ def config(small_config):
 
 
 @pytest.fixture(scope="session")
-def uninterrupted(config, dataset, tmp_path_factory):
+def program(config, dataset):
+    """Its compiled steps, on two devices: the same for all its runs."""
+    steps_per_epoch = len(dataset.source("train")) // config.train.batch_size
+    normalization = normalization_for(config.model, dataset.metadata["max_k"]["train"])
+    return build_program(config, normalization, steps_per_epoch)
+
+
+@pytest.fixture(scope="session")
+def uninterrupted(config, dataset, program, tmp_path_factory):
     """The workdir of a run that nothing disturbed, on two devices."""
-    return train(config, dataset, tmp_path_factory.mktemp("runs") / "uninterrupted")
+    return train(config, dataset, tmp_path_factory.mktemp("runs") / "uninterrupted", program=program)

@@ -14,10 +14,10 @@ import optax
 from flax import linen as nn
 
 from lstsr_jax.config import ModelConfig
-from lstsr_jax.data import share_out
 from lstsr_jax.models.layers import BatchNorm, DoubleConv
 from lstsr_jax.models.mrunet import MRUNet
 from lstsr_jax.predictor import Normalization
+from lstsr_jax.training.placement import share_out
 from lstsr_jax.training.state import create_state
 from lstsr_jax.training.step import AXIS, Task, make_train_step, parallel_train_step
 

@@ -18,7 +18,7 @@ def rows(workdir):
 
 
 def test_writes_logs_and_checkpoints(trained, small_config):
-    assert [row["epoch"] for row in rows(trained)] == ["0", "1"]
+    assert [row["epoch"] for row in rows(trained)] == ["1", "2"]
     assert 1 <= len(step_directories(trained)) <= 2
     assert list((trained / "tensorboard").glob("events.out.tfevents.*"))
     stored = json.loads((trained / "config.json").read_text())
@@ -29,7 +29,7 @@ def test_best_checkpoint_is_the_one_with_the_lowest_validation_rmse(trained):
     best = min(rows(trained), key=lambda row: float(row["validation_rmse_k"]))
     steps = [int(d.name) for d in step_directories(trained)]
     per_epoch = max(steps) // 2
-    assert int(find_checkpoint(trained).name) == per_epoch * (int(best["epoch"]) + 1)
+    assert int(find_checkpoint(trained).name) == per_epoch * int(best["epoch"])
 
 
 def test_a_workdir_holds_one_run(trained, small_config, dataset):
@@ -63,24 +63,32 @@ def test_training_batches_depend_on_seed_and_step_alone(dataset, small_config):
         config = dataclasses.replace(small_config, train=dataclasses.replace(small_config.train, **changes))
         return TrainingBatches(dataset.source("train"), config, devices=2)
 
-    whole = [batch["lst"] for batch in batches().epoch(1)]
-    np.testing.assert_array_equal(whole[2:], [batch["lst"] for batch in batches().epoch(1, start=2)])
-    assert whole[0].shape == (2, 4, 32, 32, 1)
-    assert not np.array_equal(whole[0], next(batches().epoch(0))["lst"])
-    assert not np.array_equal(whole[0], next(batches(seed=1).epoch(1))["lst"])
-    plain = np.concatenate([batch["lst"].reshape(-1, 32, 32) for batch in batches(augment="none").epoch(1)])
+    per_epoch = batches().steps_per_epoch
+
+    def epoch(number, start=0, **changes):
+        steps = batches(**changes).steps(number * per_epoch + start, (number + 1) * per_epoch)
+        return [batch["lst"] for batch in steps]
+
+    whole = epoch(1)
+    np.testing.assert_array_equal(whole[2:], epoch(1, start=2))
+    assert len(whole) == per_epoch and whole[0].shape == (8, 32, 32, 1)
+    assert not np.array_equal(whole[0], epoch(0)[0])
+    assert not np.array_equal(whole[0], epoch(1, seed=1)[0])
+    plain = np.concatenate([lst.reshape(-1, 32, 32) for lst in epoch(1, augment="none")])
     patches = {example["lst"].tobytes() for example in dataset.source("train")}
     drawn = [patch.tobytes() for patch in plain]
     assert len(set(drawn)) == len(drawn) and set(drawn) <= patches  # each patch at most once
     flipped = {patch[:, ::-1].tobytes() for patch in plain}
-    for patch in next(batches(augment="flip").epoch(1))["lst"].reshape(-1, 32, 32):
+    for patch in epoch(1, augment="flip")[0].reshape(-1, 32, 32):
         assert patch.tobytes() in patches | flipped
+    across = batches().steps(per_epoch - 1, per_epoch + 1)  # the order of an epoch does not depend on where one begins
+    np.testing.assert_array_equal([batch["lst"] for batch in across], [epoch(0)[-1], whole[0]])
 
 
 def test_noise_on_the_coarse_input_has_the_size_asked_for(dataset, small_config):
     config = dataclasses.replace(small_config, train=dataclasses.replace(small_config.train, input_noise_k=2.0))
     batches = TrainingBatches(dataset.source("train"), config, devices=2)
-    noise = np.concatenate([batch["noise"].reshape(-1, 64) for batch in batches.epoch(0)])
+    noise = np.concatenate([batch["noise"].reshape(-1, 64) for batch in batches.steps(0, batches.steps_per_epoch)])
     spread = noise.std(axis=1)
     assert spread.max() < 2.6 and spread.min() < 0.7 and 0.6 < spread.mean() < 1.4
 

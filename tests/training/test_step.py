@@ -12,7 +12,6 @@ import pytest
 from flax import linen as nn
 
 from lstsr_jax.config import ModelConfig
-from lstsr_jax.data import share_out
 from lstsr_jax.models import create_model
 from lstsr_jax.models.layers import BatchNorm, DoubleConv
 from lstsr_jax.models.mrunet import MRUNet
@@ -20,6 +19,7 @@ from lstsr_jax.ops.metrics import rmse
 from lstsr_jax.ops.pooling import l4_pool
 from lstsr_jax.ops.resize import upsample
 from lstsr_jax.predictor import Normalization
+from lstsr_jax.training.placement import share_out
 from lstsr_jax.training.state import create_state
 from lstsr_jax.training.step import AXIS, Task, make_eval_step, make_train_step, parallel_train_step
 

@@ -16,11 +16,10 @@ from lstsr_jax.data import TrainingBatches
 from lstsr_jax.errors import InputError
 from lstsr_jax.evaluation import check_unseen
 from lstsr_jax.predictor import load_predictor
-from lstsr_jax.predictor.checkpoint import fingerprint, read_metadata, step_directories
+from lstsr_jax.predictor.checkpoint import fingerprint, step_directories
 from lstsr_jax.training import Stopped, train
-from lstsr_jax.training.checkpoints import Checkpoints
-from lstsr_jax.training.requests import Requests
-from lstsr_jax.training.run import Run
+from lstsr_jax.training.checkpoints import Checkpoints, restore
+from lstsr_jax.training.interrupts import Interrupts
 from lstsr_jax.training.workdir import full_disk_is_bad_input
 
 
@@ -37,20 +36,21 @@ def rows(workdir):
         return [{**row, "patches_per_second": None} for row in csv.DictReader(file)]
 
 
-def after_step(monkeypatch, number, action):
-    """Call ``action`` once, after the step of that number."""
-    step, done = Run._step, []
+def after_step(program, number, action):
+    """The program, with ``action`` called once, after the step of that number."""
+    done = []
 
-    def stepped(run, batch, watch):
-        step(run, batch, watch)
+    def train_step(state, batch):
+        result = program.train_step(state, batch)
         done.append(1)
         if len(done) == number:
             action()
+        return result
 
-    monkeypatch.setattr(Run, "_step", stepped)
+    return dataclasses.replace(program, train_step=train_step)
 
 
-def test_a_crash_loses_the_steps_since_the_last_checkpoint(config, dataset, uninterrupted, tmp_path, monkeypatch):
+def test_a_crash_loses_the_steps_since_the_last_checkpoint(config, dataset, program, uninterrupted, tmp_path):
     """Bit for bit: a run that fails in its second epoch and is resumed ends as the one that was never stopped."""
 
     class Crash(Exception):
@@ -59,12 +59,11 @@ def test_a_crash_loses_the_steps_since_the_last_checkpoint(config, dataset, unin
     def crash():
         raise Crash
 
-    with monkeypatch.context() as patch:
-        after_step(patch, len(dataset.source("train")) // config.train.batch_size + 2, crash)
-        with pytest.raises(Crash):
-            train(config, dataset, tmp_path / "w")
+    crashing = after_step(program, len(dataset.source("train")) // config.train.batch_size + 2, crash)
+    with pytest.raises(Crash):
+        train(config, dataset, tmp_path / "w", program=crashing)
     assert len(step_directories(tmp_path / "w")) == 1
-    train(config, dataset, tmp_path / "w", resume=True)
+    train(config, dataset, tmp_path / "w", program=program, resume=True)
     assert weights(tmp_path / "w") == weights(uninterrupted)
     assert rows(tmp_path / "w") == rows(uninterrupted)
 
@@ -72,39 +71,40 @@ def test_a_crash_loses_the_steps_since_the_last_checkpoint(config, dataset, unin
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 @pytest.mark.parametrize("where", ["within an epoch", "at its end"])
 def test_a_signal_saves_and_the_run_goes_on_as_if_nothing_had_been(
-    config, dataset, uninterrupted, tmp_path, monkeypatch, number, where
+    config, dataset, program, uninterrupted, tmp_path, capfd, number, where
 ):
     per_epoch = len(dataset.source("train")) // config.train.batch_size
     step = per_epoch + 2 if where == "within an epoch" else per_epoch
     before = signal.getsignal(number)
-    with monkeypatch.context() as patch:
-        after_step(patch, step, lambda: signal.raise_signal(number))
-        with pytest.raises(Stopped, match=rf"stopped after step {step} .* saved as .*checkpoints/{step}"):
-            train(config, dataset, tmp_path / "w")
+    signalled = after_step(program, step, lambda: signal.raise_signal(number))
+    with pytest.raises(Stopped, match=rf"stopped after step {step} .* saved as .*checkpoints/{step}"):
+        train(config, dataset, tmp_path / "w", program=signalled)
+    assert "stopping after this step and saving" in capfd.readouterr().err
     assert signal.getsignal(number) is before
     assert step_directories(tmp_path / "w")[-1].name == str(step)
-    assert len(read_metadata(step_directories(tmp_path / "w")[-1])["epoch_errors"]) == step % per_epoch
-    train(config, dataset, tmp_path / "w", resume=True)
+    saved = restore(step_directories(tmp_path / "w")[-1], program.initial_state(config), program.placement, {})
+    assert int(saved.epoch_steps) == step % per_epoch
+    train(config, dataset, tmp_path / "w", program=program, resume=True)
     assert weights(tmp_path / "w") == weights(uninterrupted)
     assert rows(tmp_path / "w") == rows(uninterrupted)
 
 
-def test_a_signal_at_the_very_end_leaves_the_report_out(config, dataset, uninterrupted, tmp_path, monkeypatch):
+def test_a_signal_at_the_very_end_leaves_the_report_out(config, dataset, program, uninterrupted, tmp_path):
     steps = 3 * (len(dataset.source("train")) // config.train.batch_size)
-    after_step(monkeypatch, steps, lambda: signal.raise_signal(signal.SIGTERM))
+    signalled = after_step(program, steps, lambda: signal.raise_signal(signal.SIGTERM))
     with pytest.raises(Stopped, match="training is done; saved as"):
-        train(config, dataset, tmp_path / "w")
+        train(config, dataset, tmp_path / "w", program=signalled)
     assert weights(tmp_path / "w") == weights(uninterrupted)
 
 
-def test_resuming_needs_the_checkpoint_alone(config, dataset, uninterrupted, tmp_path):
+def test_resuming_needs_the_checkpoint_alone(config, dataset, program, uninterrupted, tmp_path):
     """A damaged or missing config.json of the workdir does not stand in the way."""
     for name in ("damaged", "missing"):
-        train(with_train(config, epochs=1), dataset, tmp_path / name)
+        train(with_train(config, epochs=1), dataset, tmp_path / name, program=program)
     (tmp_path / "damaged" / "config.json").write_text('{"model": {')
     (tmp_path / "missing" / "config.json").unlink()
     for name in ("damaged", "missing"):
-        train(config, dataset, tmp_path / name, resume=True)
+        train(config, dataset, tmp_path / name, program=program, resume=True)
         assert weights(tmp_path / name) == weights(uninterrupted)
 
 
@@ -139,16 +139,16 @@ def test_training_on_validation_too_keeps_the_last_checkpoint(config, dataset, t
 def test_a_second_signal_is_not_held_back():
     before = signal.signal(signal.SIGINT, signal.default_int_handler)  # pytest's workers ignore it
     try:
-        with pytest.raises(KeyboardInterrupt), Requests(0) as requests:
-            assert list(requests.asked()) == [0, 0]
+        with pytest.raises(KeyboardInterrupt), Interrupts(0) as interrupts:
+            assert interrupts.agree(1) == (False, False)
             signal.raise_signal(signal.SIGINT)
-            assert list(requests.asked()) == [0, 1]
+            assert interrupts.agree(1) == (False, True)
             signal.raise_signal(signal.SIGINT)
     finally:
         signal.signal(signal.SIGINT, before)
 
 
-def test_checkpoints_by_the_clock_change_nothing(config, dataset, uninterrupted, tmp_path, monkeypatch):
+def test_checkpoints_by_the_clock_change_nothing(config, dataset, program, uninterrupted, tmp_path, monkeypatch):
     saved, save = [], Checkpoints.save
 
     def noted(store, state, *arguments):
@@ -156,7 +156,7 @@ def test_checkpoints_by_the_clock_change_nothing(config, dataset, uninterrupted,
         save(store, state, *arguments)
 
     monkeypatch.setattr(Checkpoints, "save", noted)
-    train(with_train(config, checkpoint_minutes=1e-9), dataset, tmp_path / "w")
+    train(with_train(config, checkpoint_minutes=1e-9), dataset, tmp_path / "w", program=program)
     assert saved == list(range(1, saved[-1] + 1))  # after every step
     assert weights(tmp_path / "w") == weights(uninterrupted)
     assert rows(tmp_path / "w") == rows(uninterrupted)
@@ -165,10 +165,12 @@ def test_checkpoints_by_the_clock_change_nothing(config, dataset, uninterrupted,
     assert {path.name for path in folder.iterdir()} == {path.name for path in step_directories(tmp_path / "w")}
 
 
-def test_a_run_killed_before_its_first_checkpoint_starts_anew(config, dataset, uninterrupted, tmp_path, capsys):
+def test_a_run_killed_before_its_first_checkpoint_starts_anew(
+    config, dataset, program, uninterrupted, tmp_path, capsys
+):
     (tmp_path / "w").mkdir()
     (tmp_path / "w" / "config.json").write_bytes((uninterrupted / "config.json").read_bytes())
-    train(config, dataset, tmp_path / "w", resume=True)
+    train(config, dataset, tmp_path / "w", program=program, resume=True)
     assert "no finished checkpoint: starting anew" in capsys.readouterr().err
     assert weights(tmp_path / "w") == weights(uninterrupted)
 
@@ -180,24 +182,23 @@ def test_resumes_on_another_number_of_devices(config, dataset, uninterrupted, tm
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-5), ours, theirs)
 
 
-def test_a_loss_that_is_not_finite_names_its_patches_and_is_never_saved(config, dataset, tmp_path, monkeypatch):
+def test_a_loss_that_is_not_finite_names_its_patches_and_is_never_saved(config, dataset, program, tmp_path):
     workdir = tmp_path / "w"
-    train(with_train(config, epochs=1), dataset, workdir)
+    train(with_train(config, epochs=1), dataset, workdir, program=program)
     source = dataset.source("train")
     batches = TrainingBatches(source, config, devices=1)
     step = batches.steps_per_epoch + 3
-    stepped, seen = Run._step, []
+    seen = []
 
-    def poisoned(run, batch, watch):
-        if int(run.state.step) == step:
+    def poisoned(state, batch):
+        if int(state.step) == step:
             seen.append(batch)
-            run.state = run.state.replace(params=jax.tree.map(lambda leaf: leaf * np.nan, run.state.params))
-        stepped(run, batch, watch)
+            state = state.replace(params=jax.tree.map(lambda leaf: leaf * np.nan, state.params))
+        return program.train_step(state, batch)
 
-    monkeypatch.setattr(Run, "_step", poisoned)
     hurried = with_train(config, checkpoint_minutes=1e-9)
     with pytest.raises(InputError, match=rf"at step {step + 1} \(epoch 2\).* row \d+ col .*last good") as error:
-        train(hurried, dataset, workdir, resume=True)
+        train(hurried, dataset, workdir, program=dataclasses.replace(program, train_step=poisoned), resume=True)
     assert "\n" not in str(error.value)
     last = step_directories(workdir)[-1]
     assert str(last) in str(error.value) and int(last.name) == step
@@ -210,9 +211,11 @@ def test_a_loss_that_is_not_finite_names_its_patches_and_is_never_saved(config, 
 
 
 @pytest.mark.parametrize("when", ["save", "wait_until_finished"])
-def test_a_full_disk_is_one_line_and_the_last_good_checkpoint_stays(config, dataset, tmp_path, monkeypatch, when):
+def test_a_full_disk_is_one_line_and_the_last_good_checkpoint_stays(
+    config, dataset, program, tmp_path, monkeypatch, when
+):
     workdir = tmp_path / "w"
-    train(with_train(config, epochs=1), dataset, workdir)
+    train(with_train(config, epochs=1), dataset, workdir, program=program)
     (good,) = step_directories(workdir)
     create = Checkpoints.__init__
 
@@ -227,7 +230,7 @@ def test_a_full_disk_is_one_line_and_the_last_good_checkpoint_stays(config, data
     with monkeypatch.context() as patch:
         patch.setattr(Checkpoints, "__init__", on_a_full_disk)
         with pytest.raises(InputError, match="the disk is full; the last good checkpoint is") as error:
-            train(config, dataset, workdir, resume=True)
+            train(config, dataset, workdir, program=program, resume=True)
     assert "\n" not in str(error.value) and str(workdir) in str(error.value)
     assert good.is_dir() and weights(workdir)
 
