@@ -159,7 +159,8 @@ class Predictor:
         """One line, without the weights."""
         count = sum(leaf.size for leaf in jax.tree.leaves(self.variables.get("params", {})))
         model = self.config
-        return f"Predictor({model.name}, width {model.width}, guide {model.guide}, {count:,} parameters)"
+        network = self.own_module or f"{model.name}, width {model.width}"
+        return f"Predictor({network}, guide {model.guide}, {count:,} parameters)"
 
     def __call__(self, coarse: jax.Array, ndvi: jax.Array | None = None) -> jax.Array:
         """Super-resolve a batch of coarse fields.
@@ -192,6 +193,7 @@ class Predictor:
             "calibration": dataclasses.asdict(self.calibration) if self.calibration else None,
             "orientations": self.orientations,
             "ensembles": self.ensembles,
+            **({"module": self.own_module} if self.own_module else {}),
         }
 
     @property
@@ -206,6 +208,12 @@ class Predictor:
             digest.update(f"{jax.tree_util.keystr(path)} {array.shape} {array.dtype}".encode())
             digest.update(array.tobytes())
         return digest.hexdigest()[:12]
+
+    @property
+    def own_module(self) -> str | None:
+        """Name of the module's class, if it is not the network that ``config`` names but the caller's own."""
+        kind = type(self.module)
+        return None if kind is type(create_model(self.config)) else kind.__qualname__
 
     @property
     def single(self) -> "Predictor":
@@ -240,11 +248,15 @@ def save_predictor(directory: str | Path, predictor: Predictor) -> None:
     write_checkpoint(Path(directory), predictor.variables, predictor.metadata)
 
 
-def load_predictor(path: str | Path) -> Predictor:
+def load_predictor(path: str | Path, *, module: nn.Module | None = None) -> Predictor:
     """Read a predictor from a checkpoint directory or a training workdir (its best checkpoint).
 
+    Args:
+        path: of the checkpoint, or the name of a shipped model.
+        module: the network, if it is your own: a checkpoint stores the name of its class only.
+
     Raises:
-        InputError: if there is no readable checkpoint, or its arrays do not fit the model it names.
+        InputError: if there is no readable checkpoint, or its arrays do not fit the model.
     """
     directory = find_checkpoint(path)
     metadata = read_metadata(directory)
@@ -252,13 +264,16 @@ def load_predictor(path: str | Path) -> Predictor:
         config = ModelConfig(**metadata["model"])
         normalization = Normalization(**metadata["normalization"])
         calibration = SpreadCalibration(**metadata["calibration"]) if metadata.get("calibration") else None
-        module = create_model(config)
+        network = create_model(config) if module is None else module
     except (TypeError, ValueError) as error:
         line = str(error).splitlines()[0]
         raise InputError(f"{directory}: its configuration names no model of this version: {line}") from error
+    if module is None and "module" in metadata:
+        name = metadata["module"]
+        raise InputError(f"{directory}: holds a network of its author's own: load_predictor(path, module={name}(...))")
     side = 16 * config.factor
     shape = (1, side, side, input_channels(config))
-    abstract = jax.eval_shape(module.init, jax.random.key(0), jax.ShapeDtypeStruct(shape, jnp.float32))
+    abstract = jax.eval_shape(network.init, jax.random.key(0), jax.ShapeDtypeStruct(shape, jnp.float32))
     here = jax.sharding.SingleDeviceSharding(jax.devices()[0])
     abstract = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=here), abstract)
     variables = read_variables(directory, abstract)
@@ -271,7 +286,7 @@ def load_predictor(path: str | Path) -> Predictor:
     ensembles = bool(metadata.get("ensembles", False))
     return Predictor(
         variables,
-        module,
+        network,
         config,
         normalization,
         denoises,
