@@ -1,46 +1,102 @@
 """How every command starts and ends."""
 
+import contextlib
 import dataclasses
+import importlib
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
-
-from absl import logging
+from types import FrameType
+from typing import Any, NoReturn, TypeVar
 
 from lstsr_jax.errors import InputError, first_line
+from lstsr_jax.signals import Listener
 
 _T = TypeVar("_T")
 _PATHS = ("checkpoint", "granules", "ndvi", "pairs", "data_dir")
 """Flags that are text, since they may be names, and paths all the same."""
+_GRACE_S = 2.0
+"""How long a command that was interrupted may clean up, or sit in a compiler."""
+_interrupted, _answered = threading.Event(), threading.Event()
 
 
-def door(command: Callable[[], None]) -> None:
-    """Run a command; bad input ends it with one line on stderr and exit status 1, or with a traceback for --debug."""
-    logging.set_verbosity(logging.ERROR)  # TFDS and orbax warn of what is meant here
+def door(command: Callable[[], None] | str) -> None:
+    """Run a command; bad input ends it with one line on stderr and exit status 1, or with a traceback for --debug.
+
+    Ctrl-C ends it with one line and exit status 130: at once while modules are being imported, afterwards when what is
+    half done has been removed, after two seconds at the latest, or at the second Ctrl-C. A training that is under way
+    answers by itself.
+
+    Args:
+        command: what to run, or the module whose ``main`` it is: imported under this roof.
+    """
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # closed by the caller
             setattr(sys, name, open(os.devnull, "w"))
         if hasattr(getattr(sys, name), "reconfigure"):  # names of files may be any bytes
             getattr(sys, name).reconfigure(errors="backslashreplace")
+    with Listener((signal.SIGINT,), _answer, lambda number, frame: None):
+        run = importlib.import_module(command).main if isinstance(command, str) else command
+    with Listener((signal.SIGINT,), _answer_and_wait, _interrupt):
+        _run(run)
+
+
+def _run(command: Callable[[], None]) -> None:
+    from absl import logging
+
+    logging.set_verbosity(logging.ERROR)  # TFDS and orbax warn of what is meant here
     try:
         try:
             command()
         finally:
             sys.stdout.flush()
-    except BrokenPipeError:  # head, less and the like have seen enough
-        sys.stdout = open(os.devnull, "w")
-        os.dup2(sys.stdout.fileno(), 1)
-        sys.exit(128 + signal.SIGPIPE)
-    except KeyboardInterrupt:
-        sys.exit(130)
-    except (InputError, OSError) as error:
-        if "--debug" in sys.argv[1:]:
-            raise
-        sys.unraisablehook = lambda _: None  # what threads of libraries complain of after the error
-        sys.exit(f"error: {_line(error)}")
+    except BaseException as error:
+        if _interrupted.is_set():  # a KeyboardInterrupt, or what a library made of it
+            _answered.wait(_GRACE_S)
+            _leave(signal.SIGINT)
+        if isinstance(error, BrokenPipeError):  # head, less and the like have seen enough
+            sys.stdout = open(os.devnull, "w")
+            os.dup2(sys.stdout.fileno(), 1)
+            sys.exit(128 + signal.SIGPIPE)
+        if isinstance(error, InputError | OSError) and "--debug" not in sys.argv[1:]:
+            sys.unraisablehook = lambda _: None  # what threads of libraries complain of after the error
+            sys.exit(f"error: {_line(error)}")
+        raise
+
+
+def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
+    """In the main thread: end the command, with its clean-up."""
+    _interrupted.set()
+    raise KeyboardInterrupt
+
+
+def _answer(number: int, count: int) -> None:
+    """In a thread: end the process, which has nothing to clean up."""
+    print("interrupted", file=sys.stderr, flush=True)
+    _leave(number)
+
+
+def _answer_and_wait(number: int, count: int) -> None:
+    """In a thread: speak, and see to it that the process ends."""
+    if count > 1:
+        print("stopped", file=sys.stderr, flush=True)
+        _leave(number)
+    print("interrupted: stopping; press again to stop now", file=sys.stderr, flush=True)
+    _answered.set()
+    timer = threading.Timer(_GRACE_S, _leave, (number,))
+    timer.daemon = True
+    timer.start()
+
+
+def _leave(number: int) -> NoReturn:
+    """End the process without the interpreter's own shutdown: not every library's threads survive it."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):  # a reader that has gone
+            stream.flush()
+    os._exit(128 + number)
 
 
 def _line(error: InputError | OSError) -> str:

@@ -1,4 +1,4 @@
-"""Flags of ``predict.py``."""
+"""The command ``predict.py`` and its flags."""
 
 import dataclasses
 import shlex
@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from lstsr_jax.cli.door import expand_home
+from lstsr_jax.cli.door import expand_home, start_jax
 from lstsr_jax.errors import InputError
 from lstsr_jax.predictor import shipped
 from lstsr_jax.product import Request
@@ -60,3 +60,18 @@ def predict_arguments(argv: Sequence[str] | None = None) -> PredictArguments:
         request = dataclasses.replace(arguments.request, conserve_energy=arguments.conserve_energy)
         arguments = dataclasses.replace(arguments, request=request)
     return arguments
+
+
+def main() -> None:
+    """Super-resolve every granule and print what became of each; exit status 1 if one gave no map."""
+    arguments = predict_arguments()
+    # Loaded after the flags, so that --help and bad flags need not wait for it.
+    from lstsr_jax.product import choose_method, predict
+
+    start_jax()
+    request = arguments.request
+    method = choose_method(arguments.checkpoint, arguments.method, arguments.ndvi, request)
+    report = predict(arguments.files, arguments.output_dir, method, request, command=arguments.command)
+    print(report)
+    if report.failed:
+        sys.exit(1)

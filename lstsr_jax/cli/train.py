@@ -1,4 +1,4 @@
-"""Flags of ``train.py``."""
+"""The command ``train.py`` and its flags."""
 
 import argparse
 import dataclasses
@@ -8,13 +8,13 @@ import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import jax
 import tyro
 
 from lstsr_jax import config as configs
-from lstsr_jax.cli.door import expand_home
+from lstsr_jax.cli.door import expand_home, start_jax
 from lstsr_jax.config import Config, DataConfig, ModelConfig, TrainConfig
 from lstsr_jax.errors import InputError
 from lstsr_jax.training.workdir import stored_config
@@ -29,8 +29,9 @@ class TrainArguments:
     (learning rate 1e-3 constant, batch 24, bilinear input). recommended: ours."""
     workdir: Path | None = None
     """Where checkpoints, logs and the report go; default runs/<preset>-<date>-<time>."""
-    resume: bool = False
-    """Go on from the last checkpoint of the workdir, with the run's own flags unless a preset is named."""
+    resume: Literal["no", "yes", "auto"] = "no"
+    """--resume (or yes): go on from the last checkpoint of the workdir, with the run's own flags unless a preset is
+    named. auto: if there is a run in the workdir, else start it; for jobs that are queued again."""
     distributed: bool = False
     """Train together with the same command in other processes or on other hosts (jax.distributed), which share the
     workdir. Where JAX does not find the others by itself, set JAX_COORDINATOR_ADDRESS, JAX_NUM_PROCESSES and
@@ -61,21 +62,33 @@ def train_arguments(argv: Sequence[str] | None = None) -> TrainArguments:
     Raises:
         InputError: if the preset is unknown or a value cannot be used.
     """
-    argv = sys.argv[1:] if argv is None else list(argv)
+    argv = _spell_out_resume(sys.argv[1:] if argv is None else list(argv))
     finder = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     finder.add_argument("--preset")
     finder.add_argument("--workdir", type=Path)
-    finder.add_argument("--resume", action="store_true")
+    finder.add_argument("--resume", default="no")
     found = finder.parse_known_args(argv)[0]
     found.workdir = found.workdir and Path(os.path.expanduser(found.workdir))
-    own = stored_config(found.workdir) if found.resume and found.workdir and not found.preset else None
+    own = stored_config(found.workdir) if found.resume != "no" and found.workdir and not found.preset else None
     chosen = own or configs.preset(found.preset or "quickstart")
     default = TrainArguments(preset=chosen.preset, data=chosen.data, model=chosen.model, train=chosen.train)  # type: ignore[arg-type]
     arguments = expand_home(tyro.cli(TrainArguments, args=argv, default=default, prog="train.py"))
     configs.check(arguments.config)
     if arguments.distributed and arguments.workdir is None:
         raise InputError("--distributed: give all processes the same --workdir")
+    if arguments.resume == "auto" and arguments.workdir is None:
+        raise InputError("--resume auto: name the --workdir")
     return arguments
+
+
+def _spell_out_resume(argv: list[str]) -> list[str]:
+    """``--resume`` alone is ``--resume yes``: tyro has flags and options, but no option whose value may be left out."""
+    spelt = []
+    for argument, following in zip(argv, [*argv[1:], "--"], strict=True):
+        spelt.append({"--no-resume": "--resume=no"}.get(argument, argument))
+        if argument == "--resume" and following.startswith("-"):
+            spelt.append("yes")
+    return spelt
 
 
 def resume_command(arguments: TrainArguments, workdir: Path) -> str:
@@ -108,3 +121,40 @@ def keep_compiled_programs() -> None:
     if not os.environ.get("JAX_COMPILATION_CACHE_DIR") and jax.default_backend() != "cpu":
         base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
         jax.config.update("jax_compilation_cache_dir", str(base / "lstsr_jax" / "xla"))
+
+
+def main() -> None:
+    """Prepare the dataset, train, and print the table of the test split."""
+    arguments = train_arguments()
+    # Loaded after the flags, so that --help and bad flags need not wait for it.
+    from data_builders import prepare
+    from lstsr_jax.evaluation import PROTOCOLS, evaluate
+    from lstsr_jax.predictor import load_predictor
+    from lstsr_jax.training import Stopped, train
+
+    if arguments.distributed:
+        join_processes()
+    start_jax()
+    keep_compiled_programs()
+    dataset = prepare(arguments.data, verify=arguments.verify)  # of several processes one prepares, and the others wait
+    dataset.source("test")  # an empty test split is an error now, not after the training
+    workdir = arguments.resolved_workdir()
+    resume: Any = {"no": False, "yes": True}.get(arguments.resume, arguments.resume)
+    try:
+        train(arguments.config, dataset, workdir, resume=resume, profile=arguments.profile)
+    except Stopped as stopped:
+        if jax.process_index() == 0:
+            print(f"{stopped}; go on with: {resume_command(arguments, workdir)}", file=sys.stderr)
+        return
+    if arguments.distributed:  # the report is for one process
+        if jax.process_index() == 0:
+            print(f"checkpoints and logs: {workdir}; for the report: python eval.py --checkpoint {workdir}")
+        return
+    table = evaluate(
+        [load_predictor(workdir)],
+        dataset,
+        workdir / "report",
+        classical=("bilinear", "bicubic"),
+        protocol=PROTOCOLS["strict"],
+    )
+    print(f"{table}\n\ncheckpoints, logs and report: {workdir}")

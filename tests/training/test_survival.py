@@ -118,6 +118,35 @@ def test_a_run_is_resumed_with_its_own_flags(config, uninterrupted, tmp_path):
         train_arguments(["--resume", "--workdir", str(tmp_path)])
 
 
+@pytest.mark.parametrize(
+    ("flags", "resume"),
+    [
+        (["--resume"], "yes"),
+        (["--resume", "--train.epochs", "9"], "yes"),
+        (["--resume", "auto", "--train.epochs", "9"], "auto"),
+        (["--resume=auto"], "auto"),
+        (["--no-resume", "--preset", "paper"], "no"),
+        (["--preset", "paper"], "no"),
+    ],
+    ids=" ".join,
+)
+def test_resume_is_a_flag_or_auto(uninterrupted, config, flags, resume):
+    arguments = train_arguments(["--workdir", str(uninterrupted), *flags])
+    assert arguments.resume == resume
+    own = with_train(config, epochs=arguments.train.epochs)
+    assert arguments.config.model == (own if resume != "no" else configs.preset("paper")).model
+
+
+def test_resume_auto_starts_and_goes_on(config, dataset, program, uninterrupted, tmp_path):
+    with pytest.raises(InputError, match="name the --workdir"):
+        train_arguments(["--resume", "auto"])
+    assert train_arguments(["--resume", "auto", "--workdir", str(tmp_path / "w")]).preset == "quickstart"
+    for epochs in (1, 3, 3):
+        train(with_train(config, epochs=epochs), dataset, str(tmp_path / "w"), program=program, resume="auto")
+    assert weights(tmp_path / "w") == weights(uninterrupted)
+    assert rows(tmp_path / "w") == rows(uninterrupted)
+
+
 def test_a_run_goes_on_with_its_own_patches_only(config, dataset, uninterrupted):
     class Grown:
         metadata: ClassVar = {**dataset.metadata, "patches": {"train": 99}}
