@@ -12,8 +12,8 @@ from unittest import mock
 
 import numpy as np
 
-from lstsr_jax.geo import hdf4, hdf4_child, read_lst, read_ndvi
-from lstsr_jax.geo.hdf4_process import PROCESS
+from lstsr_jax.geo import hdf, hdf_child, read_lst, read_ndvi
+from lstsr_jax.geo.hdf_process import PROCESS
 
 
 class InProcess:
@@ -21,15 +21,15 @@ class InProcess:
 
     def __init__(self) -> None:
         """No file is open."""
-        self._files: dict[int, hdf4_child.HdfFile] = {}
+        self._files: dict[int, hdf_child.HdfFile] = {}
 
     def new_key(self) -> int:
         """A number for a file that is opened."""
         return len(self._files)
 
     def ask(self, path: Path, key: int, ask: str, name: str | None = None) -> tuple[dict[str, Any], Any]:
-        """As `lstsr_jax.geo.hdf4_process.Hdf4Process.ask`."""
-        return hdf4_child.answer(self._files, {"path": str(path), "file": key, "ask": ask, "name": name})
+        """As `lstsr_jax.geo.hdf_process.HdfProcess.ask`."""
+        return hdf_child.answer(self._files, {"path": str(path), "file": key, "ask": ask, "name": name})
 
 
 def main() -> None:
@@ -43,7 +43,7 @@ def main() -> None:
     seconds: dict[str, list[float]] = {name: [] for name in ways}
     for turn in range(args.times + 1):
         for name, way in ways.items():
-            with mock.patch.object(hdf4, "PROCESS", way):
+            with mock.patch.object(hdf, "PROCESS", way):
                 start = time.perf_counter()
                 read(args.file)
                 taken = time.perf_counter() - start

@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from lstsr_jax.errors import InputError
 from lstsr_jax.files import replacing
-from lstsr_jax.geo import LstLayer, NdviLibrary, parse_name, with_companions
+from lstsr_jax.geo import LstLayer, NdviLibrary, said_by, with_companions
 
 SETTLED_S = 3.0
 """A checksum is kept only of a file last changed longer ago: a change within one tick of the clock leaves no trace."""
@@ -120,9 +120,11 @@ class Sources:
         if ndvi is None:
             return cls(granules, layers)
         library = NdviLibrary(ndvi)
-        names = {(name.tile, name.date) for name in (parse_name(layer.path) for layer in layers)}
-        files = {path for path in (library.path_for(*name) for name in sorted(names)) if path is not None}
-        return cls(granules, layers, ndvi, sorted(files))
+        names = {(said.tile, said.date) for said in (said_by(layer.path) for layer in layers)}
+        if any(tile is None or date is None for tile, date in names):  # only reading tells: any NDVI may be theirs
+            return cls(granules, layers, ndvi, library.paths)
+        files = {library.path_for(str(tile), date) for tile, date in names if date is not None} - {None}
+        return cls(granules, layers, ndvi, sorted(path for path in files if path is not None))
 
     def contents(self, checksums: Checksums) -> dict[str, list[list[str | int]]]:
         """Name below its folder, size and checksum of every file, in an order that is the same everywhere."""

@@ -1,4 +1,4 @@
-"""MODIS granules: their grid, names, quality, reading, writing, and simulation. No JAX in here.
+"""LST granules of MODIS and VIIRS: their grid, names, quality, reading, writing, simulation. No JAX here.
 
 ASTER and simulation are loaded lazily: they bring scipy, which reading does without.
 """
@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from lstsr_jax.geo.companions import with_companions
 from lstsr_jax.geo.errors import GranuleError
-from lstsr_jax.geo.granule import Scene, read_lst, to_kelvin
+from lstsr_jax.geo.free_names import Said, said_by
+from lstsr_jax.geo.granule import read_lst, read_scenes
 from lstsr_jax.geo.grid import (
     SINUSOIDAL,
     lonlat_to_sinusoidal,
@@ -22,11 +23,14 @@ from lstsr_jax.geo.grid import (
     tile_transform,
 )
 from lstsr_jax.geo.listing import Listing, LstLayer, Skipped, describe_skipped, find_granules
-from lstsr_jax.geo.names import GranuleName, Overpass, parse_name
+from lstsr_jax.geo.names import GranuleName, parse_name
 from lstsr_jax.geo.ndvi import NdviScene, period_start, read_ndvi
 from lstsr_jax.geo.ndvi_library import PRODUCTS_1KM, PRODUCTS_250M, NdviLibrary
-from lstsr_jax.geo.quality import QualityFields, QualityPolicy, accept, decode
+from lstsr_jax.geo.products import NDVI_PRODUCTS, PRODUCTS, Overpass, Product
+from lstsr_jax.geo.quality import SCHEMES, QualityFields, QualityPolicy, QualityScheme, accept, decode
 from lstsr_jax.geo.raster import pack_kelvin, write_raster
+from lstsr_jax.geo.scene import Scene
+from lstsr_jax.geo.stored import to_kelvin
 from lstsr_jax.geo.target import target_grid
 from lstsr_jax.geo.warp import Grid, Shift, place_field, warp_field
 
@@ -76,8 +80,11 @@ _HOME = {
 }
 
 __all__ = [
+    "NDVI_PRODUCTS",
+    "PRODUCTS",
     "PRODUCTS_1KM",
     "PRODUCTS_250M",
+    "SCHEMES",
     "SINUSOIDAL",
     "AsterScene",
     "GranuleError",
@@ -90,9 +97,12 @@ __all__ = [
     "NdviScene",
     "Overpass",
     "Pair",
+    "Product",
     "QualityFields",
     "QualityPolicy",
+    "QualityScheme",
     "Registration",
+    "Said",
     "Scene",
     "Shift",
     "ShiftSummary",
@@ -119,12 +129,14 @@ __all__ = [
     "read_lst",
     "read_ndvi",
     "read_pairs",
+    "read_scenes",
     "recorded_shifts",
     "reduce_aster",
     "refine_transform",
     "register_coarse",
     "register_guide",
     "register_pair",
+    "said_by",
     "simulate_granule",
     "simulate_landscape",
     "simulate_pair",

@@ -48,7 +48,7 @@ def require_file(path: Path, kind: str, starts: Collection[bytes]) -> None:
         raise GranuleError(f"{path}: cannot be opened ({error.strerror}); check the path") from None
     if not head.startswith(tuple(starts)):
         if (holds := hdf5_content(path)) is not None:
-            raise GranuleError(f"{path}: not {kind} but {holds}, which is not read here; give {kind}")
+            raise GranuleError(f"{path}: not {kind} but {holds}; give it the right suffix, or download it again")
         raise GranuleError(f"{path}: not {kind} but {_found(head)}")
 
 

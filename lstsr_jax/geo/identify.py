@@ -9,7 +9,7 @@ from lstsr_jax.geo.content import hdf5_content, kind_of
 from lstsr_jax.geo.errors import GranuleError
 from lstsr_jax.geo.geotiff import quiet
 from lstsr_jax.geo.grid import PIXEL_M
-from lstsr_jax.geo.names import HDF4_SUFFIX, TIFF_SUFFIXES
+from lstsr_jax.geo.names import HDF_SUFFIXES, TIFF_SUFFIXES
 from lstsr_jax.geo.openable import utf8_path
 from lstsr_jax.geo.place import PIXEL_TOLERANCE, is_sinusoidal, projection_name
 from lstsr_jax.geo.products import foreign_kind
@@ -44,13 +44,16 @@ def _content(path: Path) -> str | None:
     except OSError:
         return by_name
     if holds is not None:
-        appeears = by_name if by_name is not None and "AppEEARS" in by_name else None
-        return " and ".join(filter(None, (appeears, f"is {holds}, which is not read here")))
+        return f"is {holds}; give it the suffix .h5 or .nc"
     if kind == "a GeoTIFF":
         return " and ".join(filter(None, (by_name, _place_of(path)))) or None
     if by_name is not None:
         return by_name
-    suits = {HDF4_SUFFIX: "an HDF4 file", **dict.fromkeys(TIFF_SUFFIXES, "a GeoTIFF")}.get(path.suffix.lower())
+    suits = {
+        ".hdf": "an HDF4 file",
+        **dict.fromkeys(HDF_SUFFIXES[1:], "an HDF5 file"),
+        **dict.fromkeys(TIFF_SUFFIXES, "a GeoTIFF"),
+    }.get(path.suffix.lower())
     return f"is {kind}" if kind is not None and kind != suits else None
 
 

@@ -1,19 +1,33 @@
 """Which LST layers a folder or a file holds, and what was left aside."""
 
+import datetime
 import re
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple, Self
 
 from lstsr_jax.geo.errors import GranuleError
+from lstsr_jax.geo.free_names import Said, said_by, silent
+from lstsr_jax.geo.granule import held_scenes, read_lst
+from lstsr_jax.geo.grid import TILE_PIXELS
 from lstsr_jax.geo.identify import unknown_file
 from lstsr_jax.geo.manifest import BOOKKEEPING
-from lstsr_jax.geo.names import HDF4_SUFFIX, GranuleName, Overpass, UnknownNameError, lst_overpasses, parse_name
-from lstsr_jax.geo.products import LST_EXPECTED
+from lstsr_jax.geo.names import (
+    HDF_SUFFIXES,
+    NETCDF_SUFFIXES,
+    TIFF_SUFFIXES,
+    GranuleName,
+    UnknownNameError,
+    lst_overpasses,
+)
+from lstsr_jax.geo.products import LST_EXPECTED, PRODUCTS, Overpass
+from lstsr_jax.geo.quality import DEFAULT_POLICY, QualityPolicy
+from lstsr_jax.geo.scene import Scene
 from lstsr_jax.geo.walk import Skipped, walk
 
 _Key = tuple[str, str, str, Overpass]
+_Rank = tuple[str, str, bool, bool]
 
 _UNFINISHED: Final = re.compile(
     r"\.(part(ial)?|te?mp|crdownload|download|filepart|aria2|incomplete|opdownload)$|~$", re.I
@@ -38,11 +52,55 @@ _LST_LIKE: Final = re.compile(r"LST|M[OY]D(11|21)|V(NP|J1|J2)21|^ECO", re.I)
 _EXAMPLES: Final = 4
 
 
-class LstLayer(NamedTuple):
-    """One overpass in one file: what `read_lst` takes."""
-
+class _FileAndOverpass(NamedTuple):
     path: Path
     overpass: Overpass
+
+
+class LstLayer(_FileAndOverpass):
+    """One overpass and day in one file: the pair of path and overpass that `read_lst` takes, with what else it needs.
+
+    Attributes:
+        path: the file.
+        overpass: "day" or "night".
+        date: of a file that holds several days, or whose day the user says; else None.
+        product: as the user says it; else None.
+    """
+
+    date: datetime.date | None
+    product: str | None
+
+    def __new__(
+        cls, path: Path, overpass: Overpass, date: datetime.date | None = None, product: str | None = None
+    ) -> Self:
+        """A layer; see the attributes."""
+        layer = super().__new__(cls, path, overpass)
+        layer.date, layer.product = date, product
+        return layer
+
+    def __getnewargs__(self) -> tuple[Any, ...]:  # type: ignore[override]
+        """For copies and pickles."""
+        return (*self, self.date, self.product)
+
+    def __eq__(self, other: object) -> bool:
+        """Whether it is the same layer; a pair of path and overpass is one without date and product."""
+        rest = getattr(other, "date", None), getattr(other, "product", None)
+        return tuple.__eq__(self, other) is True and rest == (self.date, self.product)
+
+    def __ne__(self, other: object) -> bool:
+        """The opposite."""
+        return not self == other
+
+    __hash__ = tuple.__hash__
+
+    def read(self, policy: QualityPolicy = DEFAULT_POLICY) -> Scene:
+        """`read_lst` of it."""
+        return read_lst(self.path, self.overpass, policy, date=self.date, product=self.product)
+
+    @property
+    def label(self) -> str:
+        """Its overpass, and its day where the file holds several: for messages."""
+        return self.overpass if self.date is None else f"{self.date}, {self.overpass}"
 
 
 class Listing(NamedTuple):
@@ -52,17 +110,27 @@ class Listing(NamedTuple):
     skipped: list[Skipped]
 
 
-def find_granules(source: str | Path, recursive: bool = True) -> Listing:
-    """List the LST layers of a folder, or of a file, by their names; no granule of a folder is opened.
+def find_granules(
+    source: str | Path,
+    recursive: bool = True,
+    *,
+    overpass: Overpass | None = None,
+    date: datetime.date | None = None,
+    product: str | None = None,
+) -> Listing:
+    """List the LST layers of a folder, or of a file, by their names; of a folder only netCDFs are opened.
 
-    An HDF4 granule gives day and night. Each overpass of a product, date and tile is listed once: the newest
-    collection and production wins, then HDF4 over GeoTIFF, as it always carries the quality layer, then a file that
-    is not marked as a copy. Quality layers beside their LST are used by `read_lst` and appear in neither list.
+    A MOD11 granule gives day and night. Each overpass of a product, date and tile is listed once: the newest
+    collection and production wins, then a granule over GeoTIFF, as it always carries the quality layer, then a file
+    that is not marked as a copy. Quality layers beside their LST are used by `read_lst` and appear in neither list.
     Links to files and folders are followed, each folder once.
 
     Args:
-        source: a folder, or one file. A single .hdf may have any name: it knows its own.
+        source: a folder, or one file. A single granule may have any name: it knows its own.
         recursive: look in the folder's folders too.
+        overpass: of GeoTIFFs whose names do not say it.
+        date: likewise.
+        product: of GeoTIFFs and netCDFs that do not say it.
 
     Returns:
         The layers, sorted, and the files left aside with the reason. Of a single file: its layers, or the file itself
@@ -72,12 +140,13 @@ def find_granules(source: str | Path, recursive: bool = True) -> Listing:
         GranuleError: no such file or folder, or a single file that is no LST.
     """
     source = Path(source)
+    told = Said("", product, date, overpass)
     if source.is_dir():
-        return _of_folder(source, recursive)
+        return _of_folder(source, recursive, told)
     if not source.exists():
         kind = "a link to nothing; fetch what it links to" if source.is_symlink() else "no such file or directory"
         raise GranuleError(f"{source}: {kind}" + ("" if source.is_symlink() else "; check the path"))
-    return _of_file(source)
+    return _of_file(source, told)
 
 
 def describe_skipped(skipped: Iterable[Skipped]) -> list[str]:
@@ -105,39 +174,67 @@ def describe_skipped(skipped: Iterable[Skipped]) -> list[str]:
     return lines
 
 
-def _of_file(path: Path) -> Listing:
+def _of_file(path: Path, told: Said) -> Listing:
+    suffix = path.suffix.lower()
+    if suffix in NETCDF_SUFFIXES:
+        return Listing(_of_netcdf(path, told), [])
     try:
         name, overpasses = lst_overpasses(path)
     except UnknownNameError as error:
-        if path.suffix.lower() == HDF4_SUFFIX:
-            return Listing([LstLayer(path, "day"), LstLayer(path, "night")], [])
-        raise unknown_file(path, str(error), LST_EXPECTED) from None
+        if suffix in HDF_SUFFIXES:
+            return Listing([LstLayer(path, overpass) for overpass in _overpasses_inside(path)], [])
+        if suffix not in TIFF_SUFFIXES:
+            raise unknown_file(path, str(error), LST_EXPECTED) from None
+        said = said_by(path).with_user(path, told.product, told.date, told.overpass)
+        if said.layer is not None and said.pixels != TILE_PIXELS and said.product in PRODUCTS:
+            return Listing([], [Skipped(path, _other_layer(said.layer))])
+        if said.missing or said.product not in PRODUCTS:
+            raise unknown_file(path, silent(path, said) if said.missing else str(error), LST_EXPECTED) from None
+        return Listing([_free_layer(path, said, told)], [])
     except GranuleError as error:
         raise GranuleError(f"{path}: {str(error).removeprefix(f'{path.name}: ')}") from None
     if not overpasses:
-        return Listing([], [Skipped(path, _other_layer(name))])
+        return Listing([], [Skipped(path, _other_layer(name.layer))])
     return Listing([LstLayer(path, overpass) for overpass in overpasses], [])
 
 
-def _of_folder(directory: Path, recursive: bool) -> Listing:
+def _free_layer(path: Path, said: Said, told: Said) -> LstLayer:
+    """The layer of a GeoTIFF with a free name: what the user said of it stays with it."""
+    assert said.overpass is not None
+    return LstLayer(path, said.overpass, told.date, told.product)
+
+
+def _of_netcdf(path: Path, told: Said) -> list[LstLayer]:
+    """The layers of a netCDF, day by day."""
+    held = held_scenes(path, product=told.product, date=told.date)
+    return [LstLayer(path, overpass, date, told.product) for date, overpass in held if overpass is not None]
+
+
+def _overpasses_inside(path: Path) -> tuple[Overpass, ...]:
+    """Those of a granule of another name; day and night of one that cannot be read, which reading it tells."""
+    try:
+        return tuple(overpass for _, overpass in held_scenes(path) if overpass is not None)
+    except GranuleError:
+        return ("day", "night")
+
+
+def _of_folder(directory: Path, recursive: bool, told: Said) -> Listing:
     files, skipped = walk(directory, recursive)
     files = [path for path in files if path.name not in BOOKKEEPING]
-    rivals: dict[_Key, list[tuple[tuple[str, str, bool, bool], LstLayer]]] = {}
+    rivals: dict[_Key, list[tuple[_Rank, LstLayer]]] = {}
     quality: list[tuple[Path, GranuleName]] = []
     for path in files:
         try:
-            name, overpasses = _lst_in_folder(path)
+            found, name = _in_folder(path, told)
         except GranuleError as error:
-            skipped.append(Skipped(path, str(error).removeprefix(f"{path.name}: ")))
+            skipped.append(Skipped(path, str(error).removeprefix(f"{path}: ").removeprefix(f"{path.name}: ")))
             continue
-        if name.layer in ("QC_Day", "QC_Night"):
+        if name is not None and name.layer is not None and name.layer.startswith("QC"):
             quality.append((path, name))
-        elif not overpasses:
-            skipped.append(Skipped(path, _other_layer(name)))
-        for overpass in overpasses:
-            key: _Key = (f"{name.date:%Y%j}", name.tile, name.product, overpass)
-            rank = (name.collection, name.production, path.suffix.lower() == HDF4_SUFFIX, not name.copy)
-            rivals.setdefault(key, []).append((rank, LstLayer(path, overpass)))
+        elif not found:
+            skipped.append(Skipped(path, _other_layer(said_by(path).layer if name is None else name.layer)))
+        for key, rank, layer in found:
+            rivals.setdefault(key, []).append((rank, layer))
     layers: list[LstLayer] = []
     for _, group in sorted(rivals.items()):
         best = max(group, key=lambda rival: rival[0])
@@ -146,7 +243,7 @@ def _of_folder(directory: Path, recursive: bool) -> Listing:
             reason = f"the {loser.overpass} of this date and tile is read from {best[1].path.name}"
             skipped.append(Skipped(loser.path, reason))
     used = {
-        (layer.path.parent, parse_name(layer.path).granule, layer.overpass)
+        (layer.path.parent, said_by(layer.path).granule, layer.overpass)
         for group in rivals.values()
         for _, layer in group
     }
@@ -156,24 +253,50 @@ def _of_folder(directory: Path, recursive: bool) -> Listing:
     return Listing(layers, sorted(skipped))
 
 
-def _lst_in_folder(path: Path) -> tuple[GranuleName, tuple[Overpass, ...]]:
-    """`lst_overpasses` of a file in a folder, where a name is all there is to go by."""
+def _in_folder(path: Path, told: Said) -> tuple[list[tuple[_Key, _Rank, LstLayer]], GranuleName | None]:
+    """The layers of a file in a folder, where only its name counts, with key and rank; and an archive's name.
+
+    Raises:
+        GranuleError: it is no LST.
+    """
     if path.name.startswith("._"):
         raise GranuleError("a resource file of macOS")
     if _UNFINISHED.search(path.name):
         raise GranuleError("an unfinished download; fetch it again")
     if _PACKED.search(path.name):
         raise GranuleError("packed; unpack it")
+    if path.suffix.lower() in NETCDF_SUFFIXES:
+        layers = _of_netcdf(path, told)
+        return [
+            ((f"{layer.date:%Y%j}", path.stem, "", layer.overpass), ("", "", True, True), layer) for layer in layers
+        ], None
     try:
-        return lst_overpasses(path)
+        name, overpasses = lst_overpasses(path)
     except UnknownNameError as error:
-        if path.suffix.lower() != HDF4_SUFFIX:
+        if path.suffix.lower() in HDF_SUFFIXES:
+            raise GranuleError(f"{error}; given by itself, it is read if it is such a granule inside") from None
+        said = said_by(path)
+        if path.suffix.lower() not in TIFF_SUFFIXES or (said.product is None and said.layer is None):
             raise
-        raise GranuleError(f"{error}; given by itself, it is read if it is such a granule inside") from None
+        said = said.with_user(path, told.product, told.date, told.overpass)
+        if said.layer is not None and said.pixels != TILE_PIXELS:
+            return [], None
+        if said.missing:
+            raise UnknownNameError(silent(path, said)) from None
+        if said.product not in PRODUCTS:
+            raise
+        key: _Key = (f"{said.date:%Y%j}", said.granule, str(said.product), said.overpass or "day")
+        return [(key, ("", "", False, True), _free_layer(path, said, told))], None
+    whole = path.suffix.lower() in HDF_SUFFIXES
+    rank = (name.collection, name.production, whole, not name.copy)
+    return [
+        ((f"{name.date:%Y%j}", name.tile, name.product, overpass), rank, LstLayer(path, overpass))
+        for overpass in overpasses
+    ], name
 
 
-def _other_layer(name: GranuleName) -> str:
-    return f"layer {name.layer} is not LST at 1 km"
+def _other_layer(layer: str | None) -> str:
+    return f"layer {layer} is not LST at 1 km"
 
 
 def _is_notable(path: Path) -> bool:

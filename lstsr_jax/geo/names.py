@@ -1,20 +1,25 @@
 """File names of MODIS granules and of their layers, taken apart, and what a file holds by its name.
 
 `MOD11A1.A2020001.h18v04.061.2021003092415.hdf` is a granule; `<granule>_LST_Day_1km.tif` one of its layers,
-as the public COG mirror of the product names it.
+as the public COG mirror of the product names it. Other names are read by `lstsr_jax.geo.free_names`.
 """
 
 import dataclasses
 import datetime
 import re
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 
 from lstsr_jax.geo.errors import GranuleError
 from lstsr_jax.geo.grid import TILE_PIXELS, parse_tile
-from lstsr_jax.geo.products import LST_EXPECTED, LST_PRODUCTS, describe_product, foreign_kind
-
-Overpass = Literal["day", "night"]
+from lstsr_jax.geo.products import (
+    LST_EXPECTED,
+    NDVI_PRODUCTS,
+    PRODUCTS,
+    Overpass,
+    describe_product,
+    foreign_kind,
+)
 
 
 class UnknownNameError(GranuleError):
@@ -22,13 +27,14 @@ class UnknownNameError(GranuleError):
 
 
 NAME_FORM: Final = "MOD11A1.AYYYYDDD.hHHvVV.061.YYYYDDDHHMMSS, then .hdf or _LST_Day_1km.tif"
-HDF4_SUFFIX: Final = ".hdf"
+HDF_SUFFIXES: Final = (".hdf", ".h5", ".he5", ".hdf5")
+NETCDF_SUFFIXES: Final = (".nc", ".nc4")
 TIFF_SUFFIXES: Final = (".tif", ".tiff")
 
 _NAME = re.compile(
     r"""
     (?P<granule>
-        (?P<product>[A-Z]{3}\d{2}[A-Z0-9]{1,3})     # MOD11A1: platform, product, resolution
+        (?P<product>(?:VJ[12]|[A-Z]{3})\d{2}[A-Z0-9]{1,3})  # MOD11A1: platform, product, resolution
         \.A(?P<year>\d{4})(?P<day>\d{3})            # acquisition: year, day of the year
         \.(?P<tile>h\d{2}v\d{2})
         \.(?P<collection>\d{3})                     # 061
@@ -36,19 +42,12 @@ _NAME = re.compile(
     )
     (?:_(?P<layer>\w+))?                            # LST_Day_1km, QC_Night, 1_km_16_days_NDVI, ...
     (?P<copy>\ ?\(\d+\)|\ -\ copy(?:\ \(\d+\))?|\ copy(?:\ \d+)?)?  # as browsers and file managers mark a second copy
-    (?:\.(?P<extension>hdf|tiff?))?
+    (?:\.(?P<extension>hdf5?|he?5|tiff?))?
     """,
     re.VERBOSE | re.IGNORECASE,
 )
-_OVERPASS = re.compile(r"(?:^|_)(?P<overpass>Day|Night|day|night)_|_(?P<last>Day|Night)$")
-_LST = re.compile(r"LST_(?:Day|Night)_(?P<size>\d+)(?P<unit>k?m)")
-_CANONICAL: Final = {
-    name.lower(): name
-    for name in (
-        *("LST_Day_1km", "LST_Night_1km", "QC_Day", "QC_Night"),
-        *("1_km_16_days_NDVI", "250m_16_days_NDVI"),
-    )
-}
+_OVERPASS = re.compile(r"(?:^|_)(?P<overpass>Day|Night)(?:_|$)", re.IGNORECASE)
+_LST = re.compile(r"LST_(?:(?:Day|Night)_)?(?P<size>\d+)(?P<unit>k?m)", re.IGNORECASE)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,7 +85,7 @@ class GranuleName:
         found = _LST.fullmatch(self.layer or "")
         if found is None or not int(found["size"]):
             return None
-        metres = int(found["size"]) * (1000 if found["unit"] == "km" else 1)
+        metres = int(found["size"]) * (1000 if found["unit"].lower() == "km" else 1)
         return TILE_PIXELS * round(1000 / metres) or None
 
 
@@ -115,16 +114,16 @@ def parse_name(path: str | Path) -> GranuleName:
         parse_tile(tile)
     except ValueError as error:
         raise GranuleError(f"{name}: {error}") from None
-    layer = match["layer"]
-    layer = _CANONICAL.get(layer.lower(), layer) if layer else None
+    product = match["product"].upper()
+    layer = canonical_layer(product, match["layer"]) if match["layer"] else None
     return GranuleName(
-        product=match["product"].upper(),
+        product=product,
         date=date,
         tile=tile,
         collection=match["collection"],
         production=match["production"],
         layer=layer,
-        overpass=_overpass_of(layer),
+        overpass=overpass_of(product, layer),
         copy=match["copy"] is not None,
     )
 
@@ -136,17 +135,17 @@ def lst_overpasses(path: Path) -> tuple[GranuleName, tuple[Overpass, ...]]:
         path: the file; it need not exist.
 
     Returns:
-        Its name, and the overpasses: both for an HDF4 granule, one for an LST layer, none for another layer of
-        an LST granule, such as QC_Day or Day_view_time.
+        Its name, and the overpasses: those of the product for a granule, one for an LST layer, none for another
+        layer of an LST granule, such as QC_Day or Day_view_time.
 
     Raises:
         GranuleError: neither; the message says what it is, as far as a name can tell (`UnknownNameError` where the
             name is of another form).
     """
     suffix = path.suffix.lower()
-    if suffix not in (HDF4_SUFFIX, *TIFF_SUFFIXES):
+    if suffix not in (*HDF_SUFFIXES, *TIFF_SUFFIXES):
         raise UnknownNameError(
-            f"{path.name}: neither .hdf nor .tif; give an HDF4-EOS granule or a GeoTIFF layer of one"
+            f"{path.name}: neither .hdf, .h5, .nc nor .tif; give a granule, a GeoTIFF layer or a netCDF of one"
         )
     try:
         name = parse_name(path)
@@ -155,36 +154,60 @@ def lst_overpasses(path: Path) -> tuple[GranuleName, tuple[Overpass, ...]]:
         if kind is None:
             raise
         raise UnknownNameError(f"{path.name}: {kind}; {LST_EXPECTED}") from error
-    require_lst_product(path.name, name)
-    if suffix == HDF4_SUFFIX:
+    require_lst_product(path.name, name.product)
+    if suffix in HDF_SUFFIXES:
         if name.layer is not None:
-            raise GranuleError(f"{path.name}: layer {name.layer} in an .hdf name; whole granules are expected")
-        return name, ("day", "night")
+            raise GranuleError(f"{path.name}: layer {name.layer} in an {suffix} name; whole granules are expected")
+        return name, PRODUCTS[name.product].overpasses
     if name.layer is None:
-        raise GranuleError(f"{path.name}: not an LST layer; give <granule>_LST_Day_1km.tif or _LST_Night_1km.tif")
+        raise GranuleError(f"{path.name}: not an LST layer; give {lst_layers(name.product)}")
     if name.lst_pixels is None or name.overpass is None:
         return name, ()
     if name.lst_pixels != TILE_PIXELS:
         raise GranuleError(f"{path.name}: layer {name.layer} is not LST at 1 km; give the 1 km layer")
+    if PRODUCTS[name.product].overpass_of(name.layer) is None:
+        raise GranuleError(
+            f"{path.name}: {name.layer} is no LST layer of {name.product}; give {lst_layers(name.product)}"
+        )
     return name, (name.overpass,)
 
 
-def require_lst_product(label: object, name: GranuleName) -> None:
-    """Refuse the granule of a product that is not daily LST at 1 km.
+def require_lst_product(label: object, product: str) -> None:
+    """Refuse a product that is not LST at 1 km.
 
     Args:
         label: what the message begins with, such as the path.
-        name: of the granule.
+        product: its short name.
 
     Raises:
-        GranuleError: it is of another product.
+        GranuleError: it is another.
     """
-    if name.product not in LST_PRODUCTS:
-        raise GranuleError(f"{label}: product {describe_product(name.product)} is not daily 1 km LST; {LST_EXPECTED}")
+    if product not in PRODUCTS:
+        raise GranuleError(f"{label}: product {describe_product(product)} is not 1 km LST; {LST_EXPECTED}")
 
 
-def _overpass_of(layer: str | None) -> Overpass | None:
-    found = _OVERPASS.search(layer) if layer else None
-    if found is None:
+def lst_layers(product: str) -> str:
+    """The names that the LST layers of a product have as GeoTIFFs, for messages."""
+    names = [layers.lst for layers in PRODUCTS[product].layers.values()]
+    return "<granule>_" + ".tif or _".join(names) + ".tif"
+
+
+def canonical_layer(product: str, layer: str) -> str:
+    """A layer's name in the product's own capitals."""
+    known: list[str] = []
+    if product in PRODUCTS:
+        for layers in PRODUCTS[product].layers.values():
+            known += (layers.lst, layers.quality, layers.view_time, layers.view_angle)
+    elif product in NDVI_PRODUCTS:
+        known.append(NDVI_PRODUCTS[product].layer.replace(" ", "_"))
+    return next((name for name in known if name.lower() == layer.lower()), layer)
+
+
+def overpass_of(product: str | None, layer: str | None) -> Overpass | None:
+    """The overpass that a layer belongs to, by its name, or by its product if that holds but one."""
+    if layer is None:
         return None
-    return "day" if (found["overpass"] or found["last"]).lower() == "day" else "night"
+    if found := _OVERPASS.search(layer):
+        return "day" if found["overpass"].lower() == "day" else "night"
+    row = PRODUCTS.get(product or "")
+    return row.overpasses[0] if row is not None and len(row.overpasses) == 1 else None

@@ -7,15 +7,20 @@ from pathlib import Path
 from typing import Final
 
 from lstsr_jax.geo.errors import GranuleError
-from lstsr_jax.geo.names import HDF4_SUFFIX, TIFF_SUFFIXES, parse_name
+from lstsr_jax.geo.free_names import said_by
+from lstsr_jax.geo.names import HDF_SUFFIXES, TIFF_SUFFIXES, parse_name
 from lstsr_jax.geo.ndvi import PERIOD_DAYS
+from lstsr_jax.geo.products import NDVI_PRODUCTS
 from lstsr_jax.geo.walk import Skipped, walk
 
-PRODUCTS_1KM = ("MOD13A2", "MYD13A2")
-PRODUCTS_250M = ("MOD13Q1", "MYD13Q1")
+PRODUCTS_1KM = tuple(name for name, row in NDVI_PRODUCTS.items() if row.resolution == "1 km")
+PRODUCTS_500M = tuple(name for name, row in NDVI_PRODUCTS.items() if row.resolution == "500m")
+PRODUCTS_250M = tuple(name for name, row in NDVI_PRODUCTS.items() if row.resolution == "250m")
 LARGEST_DISTANCE_DAYS = 32
 """NDVI further away in time than this is no NDVI of the scene."""
 
+ANYWHERE: Final = ""
+"""In place of the tile, of files whose names say none."""
 _Rank = tuple[int, str, str, bool, bool]
 _NDVI_LIKE: Final = re.compile(r"M[OY]D13|V(NP|J1|J2)13", re.I)
 
@@ -43,29 +48,37 @@ class NdviLibrary:
         self._files: dict[str, dict[datetime.date, tuple[_Rank, Path]]] = {}
         files, self.skipped = walk(directory)
         for path in files:
-            if path.suffix.lower() not in (HDF4_SUFFIX, *TIFF_SUFFIXES):
+            if path.suffix.lower() not in (*HDF_SUFFIXES, *TIFF_SUFFIXES):
                 continue
             try:
-                name = parse_name(path)
+                said = said_by(path)
             except GranuleError as error:
-                if "NDVI" in path.name.upper() or _NDVI_LIKE.match(path.name):
-                    self.skipped.append(Skipped(path, str(error).removeprefix(f"{path.name}: ")))
+                self._skip(path, str(error).removeprefix(f"{path.name}: "))
                 continue
-            if name.product not in products or not (name.layer is None or name.layer.endswith("NDVI")):
+            if said.product is None or said.date is None:
+                self._skip(path, "its name does not say the product and the date of NDVI")
                 continue
-            whole = path.suffix.lower() == HDF4_SUFFIX
-            rank = (-products.index(name.product), name.collection, name.production, whole, not name.copy)
-            tile = self._files.setdefault(name.tile, {})
-            if name.date not in tile or tile[name.date][0] < rank:
-                tile[name.date] = rank, path
+            if said.product not in products or not (said.layer is None or said.layer.endswith("NDVI")):
+                continue
+            whole = path.suffix.lower() in HDF_SUFFIXES
+            collection, production, original = _age(path)
+            rank = (-products.index(said.product), collection, production, whole, original)
+            tile = self._files.setdefault(said.tile or ANYWHERE, {})
+            if said.date not in tile or tile[said.date][0] < rank:
+                tile[said.date] = rank, path
         if not self._files:
             seen = (
                 f" ({self.skipped[0].path.name}: {self.skipped[0].reason.partition('; ')[0]})" if self.skipped else ""
             )
             raise GranuleError(
-                f"--ndvi {directory}: no {' or '.join(products[::2])} granule{seen}; give .hdf granules or their "
-                "<granule>_..._16_days_NDVI.tif files"
+                f"--ndvi {directory}: no {products[0]} granule nor one of {', '.join(products[1:])}{seen}; give "
+                "granules or their <granule>_..._16_days_NDVI.tif files"
             )
+
+    def _skip(self, path: Path, reason: str) -> None:
+        """Leave a file aside; one that does not look like NDVI without a word."""
+        if "NDVI" in path.name.upper() or _NDVI_LIKE.match(path.name):
+            self.skipped.append(Skipped(path, reason))
 
     @property
     def paths(self) -> list[Path]:
@@ -73,12 +86,24 @@ class NdviLibrary:
         return sorted(path for periods in self._files.values() for _, path in periods.values())
 
     def path_for(self, tile: str, date: datetime.date) -> Path | None:
-        """The granule of ``tile`` whose 16 days hold ``date`` or lie nearest to it; None if all are too far away."""
-        periods = self._files.get(tile, {})
+        """The granule of ``tile`` whose 16 days hold ``date`` or lie nearest to it; None if all are too far away.
+
+        Files whose names say no tile, such as AppEEARS's, serve scenes of which no granule is there.
+        """
+        periods = self._files.get(tile) or self._files.get(ANYWHERE, {})
         if not periods:
             return None
         start = min(periods, key=lambda first: (_distance(first, date), -periods[first][0][0], first))
         return periods[start][1] if _distance(start, date) <= LARGEST_DISTANCE_DAYS else None
+
+
+def _age(path: Path) -> tuple[str, str, bool]:
+    """Collection and production as far as a name says them, and whether it is no marked copy; newer is greater."""
+    try:
+        name = parse_name(path)
+    except GranuleError:
+        return "", "", True
+    return name.collection, name.production, not name.copy
 
 
 def _distance(first: datetime.date, date: datetime.date) -> int:

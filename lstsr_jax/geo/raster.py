@@ -11,8 +11,8 @@ from rasterio.crs import CRS
 from rasterio.transform import Affine
 
 from lstsr_jax.files import replacing
-from lstsr_jax.geo.granule import LST_VALID
 from lstsr_jax.geo.physical import LST_SCALE_K
+from lstsr_jax.geo.products import LST_PACKING
 
 
 def write_raster(
@@ -102,8 +102,8 @@ def pack_kelvin(lst: NDArray[Any]) -> NDArray[np.uint16]:
         ValueError: a value outside 150..1310.7 K.
     """
     missing = np.isnan(lst)
-    steps = np.rint(np.where(missing, LST_VALID[0] * LST_SCALE_K, lst) / np.float64(LST_SCALE_K))
-    if steps.min(initial=LST_VALID[0]) < LST_VALID[0] or steps.max(initial=0) > LST_VALID[1]:
+    steps = np.rint(np.where(missing, LST_PACKING.valid[0] * LST_SCALE_K, lst) / np.float64(LST_SCALE_K))
+    if steps.min(initial=LST_PACKING.valid[0]) < LST_PACKING.valid[0] or steps.max(initial=0) > LST_PACKING.valid[1]:
         found = f"{np.nanmin(lst)}..{np.nanmax(lst)} K"
         raise ValueError(f"LST of {found} cannot be packed; kelvin of 150 to 1310.7 is expected")
     return np.where(missing, 0, steps).astype(np.uint16)

@@ -127,10 +127,10 @@ def test_unknown_names(make_hdf4, layer, tmp_path):
     path = make_hdf4(tmp_path / "scene.hdf", {"LST_Day_1km": (OK, {}), "QC_Day": (CLEAR, {})})
     refused(read_lst, path, "MOD11A1.AYYYYDDD")
     refused(read_lst, layer.rename(tmp_path / "scene.tif"), "MOD11A1.AYYYYDDD")
-    refused(read_lst, tmp_path / f"{ID}.nc", "neither")
+    refused(read_lst, tmp_path / f"{ID}.img", "neither")
 
 
-@pytest.mark.parametrize("product", ["MOD11A2", "MOD13A2", "MOD21A1D"])
+@pytest.mark.parametrize("product", ["MOD11B1", "MOD13A2", "MOD21A1D"])
 def test_other_products(granule, layer, product):
     copy = granule.with_name(granule.name.replace("MOD11A1", product))
     shutil.copy(granule, copy)

@@ -33,7 +33,7 @@ def test_mixed_directory(tmp_path):
         f"{A}_Night_view_time.tif",
         f"{A}_LST_Day_250m.tif",
         "MOD13A2.A2020001.h18v04.061.2020326033640_1_km_16_days_NDVI.tif",
-        "MOD11A2.A2020001.h18v04.061.2020326033640.hdf",
+        "MOD11B1.A2020001.h18v04.061.2020326033640.hdf",
         f"{A.replace('2020001', '2020400')}.hdf",
         "README.txt",
         "scene.tif",
@@ -49,7 +49,7 @@ def test_mixed_directory(tmp_path):
     assert len(reasons) == len(listing.skipped) == 7
     assert "Night_view_time" in reasons[f"{A}_Night_view_time.tif"]
     assert "250m" in reasons[f"{A}_LST_Day_250m.tif"]
-    assert "MOD11A2" in reasons["MOD11A2.A2020001.h18v04.061.2020326033640.hdf"]
+    assert "MOD11B1" in reasons["MOD11B1.A2020001.h18v04.061.2020326033640.hdf"]
     assert "does not exist" in reasons[f"{A.replace('2020001', '2020400')}.hdf"]
     assert "neither" in reasons["README.txt"]
     assert "not named" in reasons["scene.tif"]
@@ -167,10 +167,10 @@ def test_second_copies_give_way_to_the_first_and_are_read_alone(tmp_path):
         (f"{A}.tmp", "unfinished download"),
         (f"{A}.hdf.gz", "unpack"),
         (f"{A}_cloudfree.hdf", "whole granules are expected"),
-        ("MOD11A1.061_LST_Day_1km_doy2020001_aid0001.tif", "AppEEARS extract of MOD11A1"),
+        ("MOD11A1.061_LST_Day_1km_aid0001.tif", "its date is not known"),
         ("MOD11_L2.A2017096.1445.006.2017097093512.hdf", "LST of a swath"),
-        ("VNP21A1D.A2024316.h08v05.002.2024320160736.h5", "neither"),
-        ("MOD11A2.A2020001.h18v04.061.2020326033640.hdf", "8-day means"),
+        ("MOD21C3.A2020001.061.2020326033640.hdf", "monthly means of LST at 0.05 degrees"),
+        ("MOD11B2.A2020001.h18v04.061.2020326033640.hdf", "8-day means"),
         ("my_LST_july.tif", "not named"),
     ],
 )

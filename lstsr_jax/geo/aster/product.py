@@ -20,7 +20,7 @@ from rasterio.transform import Affine
 from lstsr_jax.geo.errors import GranuleError
 from lstsr_jax.geo.geotiff import Band, read_band
 from lstsr_jax.geo.grid import PIXEL_M
-from lstsr_jax.geo.hdf4 import open_hdf4
+from lstsr_jax.geo.hdf import open_hdf
 from lstsr_jax.geo.warp import Grid, warp_field
 
 ASTER_SCALE_K: Final = 0.1
@@ -158,7 +158,7 @@ def _read_tiff(path: Path) -> tuple[NDArray[np.float32], Grid, NDArray[np.bool_]
 
 
 def _read_hdf4(path: Path) -> tuple[NDArray[np.float32], Grid, NDArray[np.bool_]]:
-    with open_hdf4(path) as file:
+    with open_hdf(path) as file:
         names = [name for name in file.names if "kinetictemperature" in name.lower().replace("_", "")]
         if len(names) != 1:
             known = ", ".join(file.names[:6]) or "none"

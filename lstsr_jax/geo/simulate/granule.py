@@ -1,4 +1,4 @@
-"""A simulated MOD11A1 granule whose true 250 m temperature is known.
+"""A simulated granule of any LST product whose true 250 m temperature is known.
 
 The place is drawn once per tile, the weather and the clouds per date, all at 250 m, and then aggregated to
 1 km as energy, (mean T^4)^(1/4), so that super-resolution has an answer to be compared with.
@@ -15,7 +15,7 @@ from rasterio.transform import Affine
 
 from lstsr_jax.geo.grid import TILE_PIXELS, pixel_lonlat, tile_transform
 from lstsr_jax.geo.physical import LST_SCALE_K
-from lstsr_jax.geo.products import LST_PRODUCTS
+from lstsr_jax.geo.products import PRODUCTS
 from lstsr_jax.geo.simulate.fields import Field, power_law_field
 from lstsr_jax.geo.simulate.landscape import (
     ROCK,
@@ -27,6 +27,7 @@ from lstsr_jax.geo.simulate.landscape import (
     place_seed_of,
     simulate_landscape,
 )
+from lstsr_jax.geo.simulate.layers import as_product
 from lstsr_jax.geo.simulate.weather import draw_weather, surface_temperature
 
 FACTOR: Final = 4
@@ -42,15 +43,15 @@ _EMISSIVITY: Final = {SEA: (0.991, 0.987), WATER: (0.991, 0.987), ROCK: (0.966, 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class SimulatedGranule:
-    """The twelve layers of a MOD11A1 granule as stored, and the truth behind them.
+    """The layers of a granule as stored, and the truth behind them.
 
     Attributes:
         layers: dataset name to (size, size) array, in the product's order and data types.
         truth_day: (4 size, 4 size) float32 kelvin: the clear-sky temperature, under clouds too.
         truth_night: the same by night.
         ndvi: (4 size, 4 size) float32, of the 16-day period that holds the date.
-        product: "MOD11A1" or "MYD11A1".
-        date: the day.
+        product: a key of `PRODUCTS`.
+        date: the day, or the first of eight.
         tile: such as "h18v04".
         seed: what the weather was drawn from.
         place_seed: what the place was drawn from.
@@ -68,28 +69,28 @@ class SimulatedGranule:
 
     @property
     def lst_day(self) -> NDArray[np.uint16]:
-        """(size, size) in steps of 0.02 K, 0 where not observed."""
-        return self.layers["LST_Day_1km"].astype(np.uint16, copy=False)
+        """(size, size) in steps of 0.02 K, 0 where not observed; KeyError of a product of the night."""
+        return self.layers[PRODUCTS[self.product].layers["day"].lst].astype(np.uint16, copy=False)
 
     @property
     def lst_night(self) -> NDArray[np.uint16]:
-        """(size, size) in steps of 0.02 K, 0 where not observed."""
-        return self.layers["LST_Night_1km"].astype(np.uint16, copy=False)
+        """(size, size) in steps of 0.02 K, 0 where not observed; KeyError of a product of the day."""
+        return self.layers[PRODUCTS[self.product].layers["night"].lst].astype(np.uint16, copy=False)
 
     @property
-    def qc_day(self) -> NDArray[np.uint8]:
-        """(size, size) quality bytes."""
-        return self.layers["QC_Day"].astype(np.uint8, copy=False)
+    def qc_day(self) -> NDArray[np.uint8] | NDArray[np.uint16]:
+        """(size, size) quality codes."""
+        return self.layers[PRODUCTS[self.product].layers["day"].quality]
 
     @property
-    def qc_night(self) -> NDArray[np.uint8]:
-        """(size, size) quality bytes."""
-        return self.layers["QC_Night"].astype(np.uint8, copy=False)
+    def qc_night(self) -> NDArray[np.uint8] | NDArray[np.uint16]:
+        """(size, size) quality codes."""
+        return self.layers[PRODUCTS[self.product].layers["night"].quality]
 
     @property
     def size(self) -> int:
         """Pixels along a side at 1 km."""
-        return self.lst_day.shape[0]
+        return next(iter(self.layers.values())).shape[0]
 
     @property
     def transform(self) -> Affine:
@@ -100,7 +101,7 @@ class SimulatedGranule:
     def granule(self) -> str:
         """The granule's id; the time of production is made up, and always the same for a date."""
         produced = self.date + datetime.timedelta(days=2)
-        return f"{self.product}.A{self.date:%Y%j}.{self.tile}.061.{produced:%Y%j}120000"
+        return f"{self.product}.A{self.date:%Y%j}.{self.tile}.{PRODUCTS[self.product].collection}.{produced:%Y%j}120000"
 
 
 def simulate_granule(
@@ -122,7 +123,7 @@ def simulate_granule(
         date: when; it sets the season.
         size: pixels along a side at 1 km, 8..1200: the upper-left part of the tile, each its own place.
         cloud_fraction: share of the area under cloud, 0..1, day and night alike.
-        product: "MOD11A1" or "MYD11A1".
+        product: a key of `PRODUCTS`; one of the day or the night gets that overpass.
         place_seed: of the place, at least 0; by default it follows from the tile.
         landscape: a place already drawn by `simulate_landscape`, to save drawing it again for every date; it
             overrides `place_seed` and must be of this size.
@@ -133,8 +134,8 @@ def simulate_granule(
     Raises:
         ValueError: an argument outside these ranges.
     """
-    if product not in LST_PRODUCTS:
-        raise ValueError(f"product must be one of {', '.join(LST_PRODUCTS)}, got {product!r}")
+    if product not in PRODUCTS:
+        raise ValueError(f"product must be one of {', '.join(PRODUCTS)}, got {product!r}")
     if not 8 <= size <= TILE_PIXELS:
         raise ValueError(f"size must be 8..{TILE_PIXELS} pixels, got {size}")
     if not 0 <= cloud_fraction <= 1:
@@ -145,7 +146,7 @@ def simulate_granule(
         raise ValueError(f"landscape is of size {landscape.size}, not {size}; draw it with that size")
 
     latitude = float(np.nanmean(pixel_lonlat(tile_transform(tile, size=1), (1, 1))[1]))
-    rng = np.random.default_rng([seed, date.toordinal(), LST_PRODUCTS.index(product), 12])
+    rng = np.random.default_rng([seed, date.toordinal(), list(PRODUCTS).index(product), 12])
     weather = draw_weather(rng, date, latitude)
     ndvi = ndvi_of(landscape, date, latitude)
     truth_day, truth_night = surface_temperature(rng, landscape, ndvi, weather, latitude)
@@ -160,7 +161,7 @@ def simulate_granule(
     for label in ("Day", "Night"):
         layers[f"Clear_{label.lower()}_cov"] = layers.pop(f"Clear_{label}")
     return SimulatedGranule(
-        layers=layers,
+        layers=as_product(product, layers),
         truth_day=truth_day,
         truth_night=truth_night,
         ndvi=ndvi,

@@ -1,4 +1,4 @@
-"""Simulated granules as files: the archive's HDF4-EOS, or the public mirror's one COG per layer."""
+"""Simulated granules as files, in every container that is read."""
 
 import datetime
 from pathlib import Path
@@ -10,23 +10,29 @@ from lstsr_jax.geo.grid import SINUSOIDAL, refine_transform
 from lstsr_jax.geo.names import parse_name
 from lstsr_jax.geo.ndvi import NDVI_VALID, PERIOD_DAYS, period_start
 from lstsr_jax.geo.physical import NDVI_FILL, NDVI_SCALE
+from lstsr_jax.geo.products import PRODUCTS
 from lstsr_jax.geo.raster import write_raster
 from lstsr_jax.geo.simulate.granule import FACTOR, SimulatedGranule
-from lstsr_jax.geo.simulate.hdf4_writer import MOD11A1_LAYERS, write_hdf4
+from lstsr_jax.geo.simulate.hdf4_writer import write_hdf4
+from lstsr_jax.geo.simulate.hdf5_writer import write_hdf5
+from lstsr_jax.geo.simulate.layers import specs_of
+from lstsr_jax.geo.simulate.subset_writer import write_appeears, write_netcdf
 
-Format = Literal["hdf4", "cog"]
+Format = Literal["hdf4", "hdf5", "cog", "appeears", "netcdf", "opendap"]
 _REMARK: Final = "simulated by lstsr-jax: not an observation"
 
 
 def write_granule(
-    simulated: SimulatedGranule, directory: str | Path, format: Format = "hdf4", *, ndvi: bool = False
+    simulated: SimulatedGranule, directory: str | Path, format: Format | None = None, *, ndvi: bool = False
 ) -> list[Path]:
-    """Write a simulated granule under the names of the archive.
+    """Write a simulated granule under the names of the archive, or of AppEEARS.
 
     Args:
         simulated: from `simulate_granule`.
         directory: where; made if needed. Files of the same names are replaced.
-        format: "hdf4": one `<granule>.hdf` with all twelve layers; "cog": `<granule>_<layer>.tif` for each.
+        format: None: as the archive has the product, "hdf4" (`<granule>.hdf`) or "hdf5" (`<granule>.h5`). "cog":
+            `<granule>_<layer>.tif` for each layer. "appeears": a GeoTIFF in longitude and latitude for each layer of an
+            overpass; "netcdf": all of them in one netCDF. "opendap": a netCDF on the native grid, LST in float kelvin.
         ndvi: also write the NDVI of the 16-day period as `MOD13A2..._1_km_16_days_NDVI.tif` and
             `MOD13Q1..._250m_16_days_NDVI.tif`.
 
@@ -36,20 +42,31 @@ def write_granule(
     Raises:
         ValueError: another format.
     """
-    directory = Path(directory)
-    if format == "hdf4":
-        path = directory / f"{simulated.granule}.hdf"
-        name = parse_name(path)
-        paths = [write_hdf4(path, name, simulated.layers, simulated.transform, _remark(simulated))]
+    directory, row = Path(directory), PRODUCTS[simulated.product]
+    format = row.container if format is None else format
+    if format in ("hdf4", "hdf5"):
+        if format != row.container:
+            raise ValueError(f"format of {row.name} must be {row.container!r} or a subset's, got {format!r}")
+        path = directory / f"{simulated.granule}{'.hdf' if format == 'hdf4' else '.h5'}"
+        write = write_hdf4 if format == "hdf4" else write_hdf5
+        paths = [write(path, parse_name(path), simulated.layers, simulated.transform, _remark(simulated))]
     elif format == "cog":
-        paths = [_write_layer(simulated, directory, key) for key in MOD11A1_LAYERS]
+        paths = [_write_layer(simulated, directory, key) for key in specs_of(row.name)]
+    elif format == "appeears":
+        paths = write_appeears(simulated, directory)
+    elif format in ("netcdf", "opendap"):
+        directory.mkdir(parents=True, exist_ok=True)
+        place = f"{row.name}.{row.collection}_1km_aid0001" if format == "netcdf" else simulated.granule
+        paths = [write_netcdf([simulated], directory / f"{place}.nc", native=format == "opendap")]
     else:
-        raise ValueError(f"format must be 'hdf4' or 'cog', got {format!r}")
+        raise ValueError(
+            f"format must be 'hdf4' or 'cog', or 'hdf5', 'appeears', 'netcdf', 'opendap' or None; got {format!r}"
+        )
     return paths + (_write_ndvi(simulated, directory) if ndvi else [])
 
 
 def _write_layer(simulated: SimulatedGranule, directory: Path, key: str) -> Path:
-    spec = MOD11A1_LAYERS[key]
+    spec = specs_of(simulated.product)[key]
     return write_raster(
         directory / f"{simulated.granule}_{key}.tif",
         simulated.layers[key],

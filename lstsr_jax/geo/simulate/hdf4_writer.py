@@ -1,6 +1,5 @@
 """Writing an HDF4-EOS grid file as the archive does: datasets, attributes, metadata texts, EOS groups."""
 
-import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -15,73 +14,23 @@ from rasterio.transform import Affine
 from lstsr_jax.files import replacing
 from lstsr_jax.geo.grid import EARTH_RADIUS_M
 from lstsr_jax.geo.names import GranuleName
+from lstsr_jax.geo.products import PRODUCTS
+from lstsr_jax.geo.simulate.layers import LayerSpec, specs_of
 
-GRID_NAME: Final = "MODIS_Grid_Daily_1km_LST"
+GRID_NAME: Final = PRODUCTS["MOD11A1"].grid
 _TAG_NUMERIC_DATA_GROUP: Final = 720
 _METADATA_LENGTH: Final = 32000  # HDF-EOS reads a text of this fixed length
-
-
-@dataclasses.dataclass(frozen=True)
-class LayerSpec:
-    """How MOD11A1.061 stores and describes one dataset; the fields are its attributes."""
-
-    long_name: str
-    kind: str
-    valid_range: tuple[int, int]
-    fill: int | str
-    units: str | None = None
-    note: tuple[str, str] | None = None
-    scale: float | None = None
-    offset: float | None = None
-
-
-def _overpass_specs(label: str, word: str) -> dict[str, LayerSpec]:
-    time, angle = (
-        ("View_time", "View_time data * scale_factor"),
-        "View_angle data * scale_factor + add_offset",
-    )
-    lst = ("LST", "LST data * scale_factor")
-    title = f"Daily {word} 1km grid Land-surface Temperature"
-    observed = f"of {word} Land-surface Temperature"
-    return {
-        f"LST_{label}_1km": LayerSpec(title, "uint16", (7500, 65535), 0, "K", lst, 0.02),
-        f"QC_{label}": LayerSpec(f"Quality control for {word} LST and emissivity", "uint8", (0, 255), "NA\x00"),
-        f"{label}_view_time": LayerSpec(f"Time {observed} observation", "uint8", (0, 240), 255, "hrs", time, 0.1),
-        f"{label}_view_angl": LayerSpec(
-            f"View zenith angle {observed}", "uint8", (0, 130), 255, "deg", ("View_angle", angle), 1.0, -65.0
-        ),
-    }
-
-
-def _emissivity_spec(band: int) -> LayerSpec:
-    note = (f"Emis_{band}", f"Emis_{band} data * scale_factor + add_offset")
-    return LayerSpec(f"Band {band} emissivity", "uint8", (1, 255), 0, None, note, 0.002, 0.49)
-
-
-def _coverage_spec(word: str, short: str) -> LayerSpec:
-    note = (f"{word} clear_sky_cov", f"{short}_clear_sky_cov data * scale_factor")
-    return LayerSpec(f"{word} clear-sky coverage", "uint16", (1, 65535), 0, None, note, 0.0005)
-
-
-MOD11A1_LAYERS: Final[dict[str, LayerSpec]] = {
-    **_overpass_specs("Day", "daytime"),
-    **_overpass_specs("Night", "nighttime"),
-    "Emis_31": _emissivity_spec(31),
-    "Emis_32": _emissivity_spec(32),
-    "Clear_day_cov": _coverage_spec("day", "day"),
-    "Clear_night_cov": _coverage_spec("night", "nit"),
-}
 
 
 def write_hdf4(
     path: Path, name: GranuleName, layers: Mapping[str, NDArray[Any]], transform: Affine, remark: str
 ) -> Path:
-    """Write the twelve layers of a MOD11A1 granule.
+    """Write the layers of a granule.
 
     Args:
         path: file to make or replace; a reader never sees it half-written.
         name: the granule's name.
-        layers: dataset name to (H, W) array of the data type in `MOD11A1_LAYERS`.
+        layers: dataset name to (H, W) array of the data type in `specs_of` its product.
         transform: (column, row) to sinusoidal metres.
         remark: text of a global attribute that says how the file came about.
 
@@ -92,14 +41,15 @@ def write_hdf4(
         ValueError: a layer is missing, unknown, or of another shape or data type.
     """
     shape = next(iter(layers.values())).shape if layers else (0, 0)
-    _check(path, layers, shape)
+    specs, grid = specs_of(name.product), PRODUCTS[name.product].grid
+    check_layers(path, layers, specs, shape)
     with replacing(path) as temporary:
         sd = SD(str(temporary), SDC.WRITE | SDC.CREATE | SDC.TRUNC)
         try:
-            references = [_write_layer(sd, key, layers[key], spec) for key, spec in MOD11A1_LAYERS.items()]
+            references = [_write_layer(sd, key, layers[key], spec, grid) for key, spec in specs.items()]
             texts = {
                 "HDFEOSVersion": "HDFEOS_V2.19",
-                "StructMetadata.0": struct_metadata(shape, transform).ljust(_METADATA_LENGTH, "\x00"),
+                "StructMetadata.0": struct_metadata(grid, specs, shape, transform).ljust(_METADATA_LENGTH, "\x00"),
                 "CoreMetadata.0": core_metadata(name),
                 "remark": remark,
             }
@@ -107,12 +57,14 @@ def write_hdf4(
                 sd.attr(key).set(SDC.CHAR8, text)
         finally:
             sd.end()
-        _group(temporary, references)
+        _group(temporary, references, grid)
     return path
 
 
-def struct_metadata(shape: tuple[int, ...], transform: Affine) -> str:
-    """The text of StructMetadata.0: the grid, its corners in metres and its fields."""
+def struct_metadata(
+    grid: str, specs: Mapping[str, LayerSpec], shape: tuple[int, ...], transform: Affine, prefix: str = ""
+) -> str:
+    """The text of StructMetadata.0: the grid, its corners in metres and its fields; HDF5-EOS5 prefixes its words."""
     left, top = transform.c, transform.f
     right, bottom = left + transform.a * shape[1], top + transform.e * shape[0]
     fields = "".join(
@@ -121,14 +73,14 @@ def struct_metadata(shape: tuple[int, ...], transform: Affine) -> str:
         f"\t\t\t\tDataType=DFNT_{spec.kind.upper()}\n"
         f'\t\t\t\tDimList=("YDim","XDim")\n'
         f"\t\t\tEND_OBJECT=DataField_{index}\n"
-        for index, (key, spec) in enumerate(MOD11A1_LAYERS.items(), start=1)
+        for index, (key, spec) in enumerate(specs.items(), start=1)
     )
     return (
         "GROUP=SwathStructure\nEND_GROUP=SwathStructure\nGROUP=GridStructure\n\tGROUP=GRID_1\n"
-        f'\t\tGridName="{GRID_NAME}"\n\t\tXDim={shape[1]}\n\t\tYDim={shape[0]}\n'
+        f'\t\tGridName="{grid}"\n\t\tXDim={shape[1]}\n\t\tYDim={shape[0]}\n'
         f"\t\tUpperLeftPointMtrs=({left:.6f},{top:.6f})\n\t\tLowerRightMtrs=({right:.6f},{bottom:.6f})\n"
-        f"\t\tProjection=GCTP_SNSOID\n\t\tProjParams=({EARTH_RADIUS_M:.6f},0,0,0,0,0,0,0,86400,0,0,0,0)\n"
-        "\t\tSphereCode=-1\n\t\tGridOrigin=HDFE_GD_UL\n"
+        f"\t\tProjection={prefix}GCTP_SNSOID\n\t\tProjParams=({EARTH_RADIUS_M:.6f},0,0,0,0,0,0,0,86400,0,0,0,0)\n"
+        f"\t\tSphereCode=-1\n\t\tGridOrigin={prefix}HDFE_GD_UL\n"
         "\t\tGROUP=Dimension\n\t\tEND_GROUP=Dimension\n\t\tGROUP=DataField\n"
         f"{fields}\t\tEND_GROUP=DataField\n"
         "\t\tGROUP=MergedFields\n\t\tEND_GROUP=MergedFields\n\tEND_GROUP=GRID_1\nEND_GROUP=GridStructure\n"
@@ -159,24 +111,31 @@ def core_metadata(name: GranuleName) -> str:
     )
 
 
-def _check(path: Path, layers: Mapping[str, NDArray[Any]], shape: tuple[int, ...]) -> None:
-    if set(layers) != set(MOD11A1_LAYERS):
-        odd = ", ".join(sorted(set(layers) ^ set(MOD11A1_LAYERS)))
-        raise ValueError(f"{path}: layers missing or unknown: {odd}; give the twelve of MOD11A1_LAYERS")
-    for key, spec in MOD11A1_LAYERS.items():
+def check_layers(
+    path: Path, layers: Mapping[str, NDArray[Any]], specs: Mapping[str, LayerSpec], shape: tuple[int, ...]
+) -> None:
+    """Refuse layers that are not those of a product, in its types, all of one shape.
+
+    Raises:
+        ValueError: naming the first.
+    """
+    if set(layers) != set(specs):
+        odd = ", ".join(sorted(set(layers) ^ set(specs)))
+        raise ValueError(f"{path}: layers missing or unknown: {odd}; give {', '.join(specs)}")
+    for key, spec in specs.items():
         if layers[key].dtype.name != spec.kind or layers[key].shape != shape or len(shape) != 2:
             found = f"{layers[key].dtype.name} {layers[key].shape}"
             raise ValueError(f"{path}: {key} is {found}; give {spec.kind} (H, W), all of one shape")
 
 
-def _write_layer(sd: SD, key: str, values: NDArray[Any], spec: LayerSpec) -> int:
+def _write_layer(sd: SD, key: str, values: NDArray[Any], spec: LayerSpec, grid: str) -> int:
     """Write one dataset with its attributes in the order of the real product; return its HDF reference."""
     number = SDC.UINT16 if spec.kind == "uint16" else SDC.UINT8
     sds = sd.create(key, number, values.shape)
     try:
         sds.setcompress(SDC.COMP_DEFLATE, 4)
         for axis, dimension in enumerate(("YDim", "XDim")):
-            sds.dim(axis).setname(f"{dimension}:{GRID_NAME}")
+            sds.dim(axis).setname(f"{dimension}:{grid}")
         attributes: list[tuple[str, int, Any]] = [("long_name", SDC.CHAR8, spec.long_name)]
         if spec.units is not None:
             attributes.append(("units", SDC.CHAR8, spec.units))
@@ -201,12 +160,12 @@ def _write_layer(sd: SD, key: str, values: NDArray[Any], spec: LayerSpec) -> int
         sds.endaccess()
 
 
-def _group(path: Path, references: list[int]) -> None:
+def _group(path: Path, references: list[int], grid_name: str) -> None:
     """Add the groups by which the HDF-EOS library finds the grid: grid > Data Fields, Grid Attributes."""
     file = HDF(str(path), HC.WRITE)
     groups = file.vgstart()
     try:
-        grid = groups.create(GRID_NAME)
+        grid = groups.create(grid_name)
         grid._class = "GRID"
         for name, members in (("Data Fields", references), ("Grid Attributes", [])):
             group = groups.create(name)

@@ -19,8 +19,9 @@ from lstsr_jax.geo import (
     write_granule,
 )
 from lstsr_jax.geo.simulate.fields import power_law_field
-from lstsr_jax.geo.simulate.hdf4_writer import GRID_NAME, MOD11A1_LAYERS
+from lstsr_jax.geo.simulate.hdf4_writer import GRID_NAME
 from lstsr_jax.geo.simulate.landscape import SEA, TOWN, WATER
+from lstsr_jax.geo.simulate.layers import MOD11A1_LAYERS
 
 JULY = datetime.date(2020, 7, 1)
 

@@ -14,13 +14,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lstsr_jax.geo import GranuleError, hdf4, hdf4_process, read_lst, write_granule
-from lstsr_jax.geo.hdf4_process import PROCESS, Hdf4Process
+from lstsr_jax.geo import GranuleError, hdf, hdf_process, read_lst, write_granule
+from lstsr_jax.geo.hdf_process import PROCESS, HdfProcess
 
 ROOT = Path(__file__).resolve().parents[2]
 STUB = """
 import importlib.util, os, sys, time
-spec = importlib.util.spec_from_file_location("hdf4_child", {source!r})
+spec = importlib.util.spec_from_file_location("hdf_child", {source!r})
 child = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(child)
 class File:
@@ -51,8 +51,8 @@ def granule(simulated, tmp_path_factory):
 def stub(tmp_path):
     """A process whose library crashes or hangs by the name of the file."""
     script = tmp_path / "stub.py"
-    script.write_text(STUB.format(source=hdf4_process.hdf4_child.__file__))
-    process = Hdf4Process(("-P", "-S", str(script)))
+    script.write_text(STUB.format(source=hdf_process.hdf_child.__file__))
+    process = HdfProcess(("-P", "-S", str(script)))
     yield process
     process.stop()
 
@@ -93,7 +93,7 @@ def test_a_crash_costs_one_file(stub):
 
 
 def test_a_hang_costs_one_file(stub, monkeypatch):
-    monkeypatch.setattr(hdf4_process, "ANSWER_WITHIN_S", 0.5)
+    monkeypatch.setattr(hdf_process, "ANSWER_WITHIN_S", 0.5)
     ask(stub, "fine")
     before = stub.pid
     with pytest.raises(GranuleError, match=r"/hang\.hdf: truncated or damaged .*not come to an end"):
@@ -110,7 +110,7 @@ def test_a_good_file_does_not_pay_for_an_earlier_one(stub):
 
 
 def test_a_killed_child_is_replaced_while_a_file_is_open(granule):
-    with hdf4.open_hdf4(granule) as file:
+    with hdf.open_hdf(granule) as file:
         first = file.read("QC_Day").values
         before = PROCESS._child
         os.kill(PROCESS.pid, signal.SIGKILL)
@@ -152,7 +152,7 @@ def test_forked_workers_have_their_own(granule):
         """
         import os, sys, time
         from lstsr_jax.geo import read_lst
-        from lstsr_jax.geo.hdf4_process import PROCESS
+        from lstsr_jax.geo.hdf_process import PROCESS
         read_lst(sys.argv[1])
         before = PROCESS.pid
         worker = os.fork()
@@ -180,7 +180,7 @@ def test_nothing_is_left_at_the_end(granule):
     code = """
         import sys
         from lstsr_jax.geo import read_lst
-        from lstsr_jax.geo.hdf4_process import PROCESS
+        from lstsr_jax.geo.hdf_process import PROCESS
         read_lst(sys.argv[1])
         print(PROCESS.pid)
         """
@@ -193,7 +193,7 @@ def test_the_child_ends_with_a_killed_parent(granule):
     code = """
         import sys, time
         from lstsr_jax.geo import read_lst
-        from lstsr_jax.geo.hdf4_process import PROCESS
+        from lstsr_jax.geo.hdf_process import PROCESS
         read_lst(sys.argv[1])
         print(PROCESS.pid, flush=True)
         time.sleep(100)
@@ -207,14 +207,14 @@ def test_the_child_ends_with_a_killed_parent(granule):
 def test_ctrl_c_while_it_reads(granule):
     code = """
         import os, signal, sys
-        from lstsr_jax.geo import hdf4_child, read_lst
-        from lstsr_jax.geo.hdf4_process import PROCESS
+        from lstsr_jax.geo import hdf_child, read_lst
+        from lstsr_jax.geo.hdf_process import PROCESS
         expected = read_lst(sys.argv[1]).lst
-        before, message_of = PROCESS.pid, hdf4_child.message_of
+        before, message_of = PROCESS.pid, hdf_child.message_of
         def interrupted(fd):
-            hdf4_child.message_of = message_of
+            hdf_child.message_of = message_of
             os.killpg(0, signal.SIGINT)
-        hdf4_child.message_of = interrupted
+        hdf_child.message_of = interrupted
         try:
             read_lst(sys.argv[1])
         except KeyboardInterrupt:
@@ -233,7 +233,7 @@ def test_closed_standard_streams(granule):
         for fd in (0, 1, 2):
             os.close(fd)
         from lstsr_jax.geo import read_lst
-        from lstsr_jax.geo.hdf4_process import PROCESS
+        from lstsr_jax.geo.hdf_process import PROCESS
         read_lst(sys.argv[1])
         os._exit(min(PROCESS._child._in.fileno(), PROCESS._child._out.fileno()))
         """
@@ -255,7 +255,7 @@ def test_names_of_another_encoding(simulated, tmp_path, place):
 def test_changed_numbers_are_found_by_their_checksum(granule, tmp_path):
     """Every byte of the compressed LST decides: where libhdf4 sees nothing, the checksum does."""
     content = granule.read_bytes()
-    elements = hdf4_process.hdf4_child.Elements(str(granule))
+    elements = hdf_process.hdf_child.Elements(str(granule))
     compressed = elements._found[elements._found["tag"] == 40]
     start, length = int(compressed["offset"][0]), int(compressed["length"][0])
     elements.close()
@@ -270,7 +270,7 @@ def test_changed_numbers_are_found_by_their_checksum(granule, tmp_path):
 
 def test_chunks_are_checked_too(shared_data):
     """The real NDVI granule is stored in chunks of one row."""
-    child = hdf4_process.hdf4_child
+    child = hdf_process.hdf_child
     (path,) = (shared_data / "granules").glob("MOD13A2*.hdf")
     file = child.HdfFile(str(path))
     name = "1 km 16 days NDVI"
@@ -300,7 +300,7 @@ def test_a_stream_written_over_a_longer_one_is_whole(make_hdf4, tmp_path):
     sds[:] = noise // 30000
     sds.endaccess()
     sd.end()
-    file = hdf4_process.hdf4_child.HdfFile(path)
+    file = hdf_process.hdf_child.HdfFile(path)
     np.testing.assert_array_equal(file.read("x")[1], noise // 30000)
     file.close()
 

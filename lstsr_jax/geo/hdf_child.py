@@ -1,14 +1,16 @@
-"""What runs in the child process that reads HDF4 for `lstsr_jax.geo.hdf4_process`: libhdf4 aborts on some damage.
+"""What runs in the child process that reads HDF for `lstsr_jax.geo.hdf_process`: its libraries crash on some damage.
 
-Started as a script, so that it loads nothing but numpy and pyhdf. Messages are a length, JSON, and the raw bytes of an
-array. What libhdf4 does not check is checked here: that every element of the file lies within it, and that the numbers
-have the checksum (Adler-32) with which each compressed stream ends.
+Started as a script, so that it loads nothing but numpy and pyhdf, and h5py when an HDF5 file comes (`hdf5_child`).
+Messages are a length, JSON, and the raw bytes of an array. What libhdf4 does not check is checked here: that every
+element of the file lies within it, and that the numbers have the checksum (Adler-32) with which each compressed stream
+ends.
 
 Source of the format: HDF4 Specification and Developer's Guide 4.2, chapters "Basic structure", "Special elements".
 """
 
 import contextlib
 import ctypes
+import importlib.util
 import itertools
 import json
 import mmap
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MAGIC: Final = b"\x0e\x03\x13\x01"
+MAGIC_HDF5: Final = b"\x89HDF\r\n\x1a\n"
 LARGEST_BYTES: Final = 2**30
 """Of a dataset; whatever says more is damaged: a tile of 250 m has 46 MB."""
 _DD: Final = [("tag", ">u2"), ("ref", ">u2"), ("offset", ">i4"), ("length", ">i4")]
@@ -223,6 +226,23 @@ class HdfFile:
         return attributes, values
 
 
+def open_file(path: str) -> Any:
+    """Open an HDF4 or HDF5 file, whichever it is by its first bytes."""
+    head = b""
+    with contextlib.suppress(OSError), open(path, "rb") as file:
+        head = file.read(len(MAGIC_HDF5))
+    if head != MAGIC_HDF5:
+        return HdfFile(path)
+    if "hdf5_child" not in sys.modules:  # beside this script, which is no package's
+        place = os.path.join(os.path.dirname(os.path.abspath(__file__)), "hdf5_child.py")
+        spec = importlib.util.spec_from_file_location("hdf5_child", place)
+        assert spec is not None and spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        sys.modules["hdf5_child"] = module
+    return sys.modules["hdf5_child"].Hdf5File(path)
+
+
 def receive(fd: int, count: int) -> bytes:
     """Exactly ``count`` bytes, or fewer at the end."""
     parts = []
@@ -251,12 +271,12 @@ def message_of(fd: int) -> dict[str, Any] | None:
     return json.loads(text) if len(text) == length else None
 
 
-def answer(files: dict[int, HdfFile], request: dict[str, Any]) -> tuple[dict[str, Any], "NDArray[Any] | None"]:
+def answer(files: dict[int, Any], request: dict[str, Any]) -> tuple[dict[str, Any], "NDArray[Any] | None"]:
     """Do what is asked of a file, opening it first if need be.
 
     Args:
         files: those open, by the parent's number.
-        request: ``file``, ``path``, ``ask`` (open, text, read, close) and ``name``.
+        request: ``file``, ``path``, ``ask`` (open, text, describe, read, close), ``name`` and perhaps ``index``.
 
     Returns:
         The answer, and the array that belongs to it.
@@ -267,19 +287,22 @@ def answer(files: dict[int, HdfFile], request: dict[str, Any]) -> tuple[dict[str
             files.pop(key).close()
         return {}, None
     if key not in files:
-        files[key] = HdfFile(request["path"])
+        files[key] = open_file(request["path"])
     file = files[key]
     if ask == "open":
         return {"names": file.names, "texts": file.texts}, None
     if ask == "text":
         return {"text": file.text(request["name"])}, None
-    attributes, values = file.read(request["name"])
+    if ask == "describe":
+        return file.describe(request["name"]), None
+    index = request.get("index")
+    attributes, values = file.read(request["name"]) if index is None else file.read(request["name"], index)
     return {"attributes": attributes, "dtype": values.dtype.str, "shape": values.shape}, values
 
 
 def serve(requests: int, answers: int) -> None:
     """Answer until the parent closes its end, or until a file is damaged: what libhdf4 then holds is not trusted."""
-    files: dict[int, HdfFile] = {}
+    files: dict[int, Any] = {}
     while (request := message_of(requests)) is not None:
         if hasattr(signal, "setitimer"):  # should the parent be killed while libhdf4 is in an endless loop
             signal.setitimer(signal.ITIMER_REAL, request["seconds"] + 5)

@@ -1,7 +1,7 @@
-"""The child process that reads HDF4, as seen from this process: started when needed, kept, started again after a crash.
+"""The child process that reads HDF4 and HDF5, as seen from here: started when needed, kept, replaced after a crash.
 
-libhdf4 aborts, or never comes back, on some damaged files. Every process has a child of its own, whatever way it was
-started; threads share it, one request at a time. The child ends with its parent, whatever ends that.
+Their libraries abort, or never come back, on some damaged files. Every process has a child of its own, whatever way it
+was started; threads share it, one request at a time. The child ends with its parent, whatever ends that.
 """
 
 import atexit
@@ -18,15 +18,15 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from lstsr_jax.geo import hdf4_child
+from lstsr_jax.geo import hdf_child
 from lstsr_jax.geo.errors import GranuleError
 
 ANSWER_WITHIN_S: float = 60.0
 """How long the child may take for one answer before its file is given up; generous, for files on slow disks."""
-COMMAND: Final = ("-P", "-S", "-W", "ignore", hdf4_child.__file__)
+COMMAND: Final = ("-P", "-S", "-W", "ignore", hdf_child.__file__)
 
 
-_NO_ANSWER: Final = "the HDF4 library does not come to an end"
+_NO_ANSWER: Final = "the HDF library does not come to an end"
 
 
 class _LostError(Exception):
@@ -52,7 +52,7 @@ class _Child:
                 )
         except OSError as error:
             raise GranuleError(
-                f"HDF4 cannot be read: no process can be started for it ({error.strerror}); see ulimit -u and -n"
+                f"HDF cannot be read: no process can be started for it ({error.strerror}); see ulimit -u and -n"
             ) from error
         self.files: set[str] = set()
         assert self._process.stdin is not None and self._process.stdout is not None
@@ -62,7 +62,7 @@ class _Child:
         except _LostError:
             answer = {"missing": "it ends at once"}
         if "ready" not in answer:
-            raise GranuleError(f"HDF4 cannot be read: {answer.get('missing')}; install pyhdf and numpy again")
+            raise GranuleError(f"HDF cannot be read: {answer.get('missing')}; install pyhdf and numpy again")
 
     @property
     def pid(self) -> int:
@@ -90,10 +90,10 @@ class _Child:
         timer.daemon = True
         timer.start()
         try:
-            hdf4_child.send(self._in.fileno(), request)
+            hdf_child.send(self._in.fileno(), request)
             if request.get("ask") == "close":
                 return {}, None
-            answer = hdf4_child.message_of(self._out.fileno())
+            answer = hdf_child.message_of(self._out.fileno())
             values = None
             if answer is not None and "dtype" in answer:
                 values = np.empty(answer["shape"], answer["dtype"])
@@ -114,7 +114,7 @@ class _Child:
             timer.join()
         if answer is None:
             self.stop(kill=True)
-            raise _LostError(_NO_ANSWER if late.is_set() else f"the HDF4 library crashed ({self._process.returncode})")
+            raise _LostError(_NO_ANSWER if late.is_set() else f"the HDF library crashed ({self._process.returncode})")
         return answer, values
 
     def stop(self, kill: bool = False) -> None:
@@ -136,7 +136,7 @@ class _Child:
         self._process.returncode = 0  # not ours to wait for
 
 
-class Hdf4Process:
+class HdfProcess:
     """The child of this process."""
 
     def __init__(self, command: tuple[str, ...] = COMMAND) -> None:
@@ -158,15 +158,16 @@ class Hdf4Process:
             return self._opened
 
     def ask(
-        self, path: Path, key: int, ask: str, name: str | None = None
+        self, path: Path, key: int, ask: str, name: str | None = None, index: int | None = None
     ) -> tuple[dict[str, Any], NDArray[Any] | None]:
         """Ask about one file; a child that is new since it was opened opens it again.
 
         Args:
             path: the file.
             key: from `new_key`.
-            ask: ``"open"``, ``"text"``, ``"read"`` or ``"close"``.
+            ask: ``"open"``, ``"text"``, ``"describe"`` (HDF5 only), ``"read"`` or ``"close"``.
             name: of the text or dataset.
+            index: of one entry along the first axis (HDF5 only).
 
         Returns:
             The answer, and the array that belongs to it.
@@ -175,7 +176,7 @@ class Hdf4Process:
             GranuleError: the file is damaged, or the library crashed or hung over it.
         """
         place = os.path.abspath(path)
-        request = {"path": place, "file": key, "ask": ask, "name": name, "seconds": ANSWER_WITHIN_S}
+        request = {"path": place, "file": key, "ask": ask, "name": name, "index": index, "seconds": ANSWER_WITHIN_S}
         with self._lock:
             if self._child is not None and self._child.ended:
                 self.stop()
@@ -239,7 +240,7 @@ def _standard_streams() -> Iterator[None]:
             os.close(fd)
 
 
-PROCESS: Final = Hdf4Process()
+PROCESS: Final = HdfProcess()
 atexit.register(PROCESS.stop, 2.0)  # later the end of this process closes the pipes, and the child ends by that
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=PROCESS.forget)

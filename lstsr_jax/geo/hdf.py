@@ -1,7 +1,8 @@
-"""Reading HDF4-EOS grids through pyhdf: datasets, their attributes, the grid, the granule's name.
+"""Reading HDF-EOS grids, HDF4 and HDF5: datasets, their attributes, the grid, the granule's name.
 
-libhdf4 runs in a process of its own, see `lstsr_jax.geo.hdf4_process`.
-rasterio's wheels have no HDF4 driver, so the transform comes from StructMetadata.0, the text on the grid.
+The libraries run in a process of their own, see `lstsr_jax.geo.hdf_process`.
+rasterio's wheels have no HDF4 driver and do not place HDF5-EOS5, so the transform comes from StructMetadata.0, the text
+on the grid.
 """
 
 import contextlib
@@ -17,11 +18,11 @@ from rasterio.transform import Affine
 from lstsr_jax.geo.content import require_file
 from lstsr_jax.geo.errors import GranuleError
 from lstsr_jax.geo.grid import EARTH_RADIUS_M, TILE_WIDTH_M, tile_bounds, tile_transform
-from lstsr_jax.geo.hdf4_child import MAGIC
-from lstsr_jax.geo.hdf4_process import PROCESS
+from lstsr_jax.geo.hdf_child import MAGIC, MAGIC_HDF5
+from lstsr_jax.geo.hdf_process import PROCESS
 from lstsr_jax.geo.names import GranuleName, UnknownNameError, parse_name
 from lstsr_jax.geo.place import PIXEL_TOLERANCE
-from lstsr_jax.geo.products import LST_EXPECTED, LST_PRODUCTS, NDVI_PRODUCTS, describe_product
+from lstsr_jax.geo.products import LST_EXPECTED, NDVI_PRODUCTS, PRODUCTS, describe_product
 
 _NUMBER = r"([-+\d.eE]+)"
 
@@ -61,13 +62,15 @@ class _Texts(Mapping[str, Any]):
         return len(self._names)
 
 
-class Hdf4Granule:
-    """An open HDF4-EOS file; get one from `open_hdf4`."""
+class HdfGranule:
+    """An open HDF-EOS file; get one from `open_hdf`."""
 
     def __init__(self, path: Path, key: int) -> None:
         """Open the file and read the names of what is in it."""
         self.path = path
         self._key = key
+        with path.open("rb") as file:
+            self._is_hdf5 = file.read(len(MAGIC_HDF5)) == MAGIC_HDF5
         found, _ = PROCESS.ask(path, key, "open")
         self.names: tuple[str, ...] = tuple(found["names"])
         self.texts: Mapping[str, Any] = _Texts(path, key, found["texts"])
@@ -93,6 +96,21 @@ class Hdf4Granule:
             raise GranuleError(f"{self.path}: {name} has shape {values.shape}, not (H, W); download it again")
         return Dataset(values, found["attributes"])
 
+    def array(self, name: str, index: int | None = None) -> tuple[NDArray[Any], dict[str, Any]]:
+        """Numbers of any shape with their attributes, HDF5 only: of a coordinate, or one entry along the first axis."""
+        found, values = PROCESS.ask(self.path, self._key, "read", name, index)
+        assert values is not None
+        return values, found["attributes"]
+
+    def describe(self, name: str) -> dict[str, Any]:
+        """Attributes ("attributes"), shape ("sides") and names of the axes ("dims") of a dataset, HDF5 only."""
+        return PROCESS.ask(self.path, self._key, "describe", name)[0]
+
+    @property
+    def is_grid(self) -> bool:
+        """Whether it holds a grid of HDF-EOS, or is HDF4: other HDF5 files are netCDF."""
+        return "StructMetadata.0" in self.texts or not self._is_hdf5
+
     def name(self) -> GranuleName:
         """The granule's name: the file's, or the one recorded inside a file that was renamed.
 
@@ -100,11 +118,11 @@ class Hdf4Granule:
             GranuleError: neither is a granule's name, or the content is of another product, date or tile than the
                 file's name says.
         """
-        product, inside = self._recorded("SHORTNAME"), self._recorded_name()
+        product, inside = self.recorded("ShortName"), self._recorded_name()
         try:
             name = parse_name(self.path)
         except UnknownNameError:
-            if product is not None and product not in (*LST_PRODUCTS, *NDVI_PRODUCTS):
+            if product is not None and product not in {*PRODUCTS, *NDVI_PRODUCTS}:
                 what = describe_product(product)
                 raise GranuleError(f"{self.path}: holds {what}, which is not read here; {LST_EXPECTED}") from None
             if inside is None:
@@ -117,14 +135,16 @@ class Hdf4Granule:
             raise GranuleError(f"{self.path}: named {name.granule} but holds {inside.granule}; give it that name back")
         return name
 
-    def _recorded(self, key: str) -> str | None:
-        """An entry of the granule's own metadata."""
+    def recorded(self, key: str) -> str | None:
+        """An entry of the granule's own metadata: an attribute of the file, or in HDF4 of the text CoreMetadata.0."""
+        if key in self.texts:
+            return str(self.texts[key])
         text = str(self.texts.get("CoreMetadata.0", ""))
-        found = re.search(rf'OBJECT\s*=\s*{key}\b.*?VALUE\s*=\s*"([^"]+)"', text, re.DOTALL)
+        found = re.search(rf'OBJECT\s*=\s*{key.upper()}\b.*?VALUE\s*=\s*"([^"]+)"', text, re.DOTALL)
         return found[1] if found else None
 
     def _recorded_name(self) -> GranuleName | None:
-        recorded = self._recorded("LOCALGRANULEID")
+        recorded = self.recorded("LocalGranuleID")
         if recorded is None:
             return None
         try:
@@ -159,14 +179,16 @@ class Hdf4Granule:
             return tile_transform(tile, size=pixels)
         left, top, right, bottom = (float(number) for number in upper.groups() + lower.groups())
         radius = re.search(rf"ProjParams=\({_NUMBER},", text)
-        if "GCTP_SNSOID" not in text or radius is None or abs(float(radius[1]) - EARTH_RADIUS_M) > 0.01:
+        projection = re.search(r"\bProjection=(\w+)", text)
+        sinusoidal = projection is not None and projection[1] in ("GCTP_SNSOID", "HE5_GCTP_SNSOID")
+        if not sinusoidal or radius is None or abs(float(radius[1]) - EARTH_RADIUS_M) > 0.01:
             raise GranuleError(f"{self.path}: its grid is not the MODIS sinusoidal one; give a tiled product")
         origin = re.search(r"GridOrigin=(\w+)", text)
-        if origin is not None and origin[1] != "HDFE_GD_UL":
+        if origin is not None and origin[1].removeprefix("HE5_") != "HDFE_GD_UL":
             raise GranuleError(f"{self.path}: its grid starts at {origin[1]}, not the upper left; fetch it again")
         x0, y0, x1, y1 = tile_bounds(tile)
         if left < x0 - 1 or right > x1 + 1 or bottom < y0 - 1 or top > y1 + 1:
-            raise GranuleError(f"{self.path}: its grid is not in tile {tile} of its name; rename it back")
+            raise GranuleError(f"{self.path}: its grid is not in tile {tile} of its name; give it its own name back")
         if abs(left - x0) < 1:  # StructMetadata rounds to a millimetre
             left = x0
         if abs(top - y1) < 1:
@@ -181,8 +203,8 @@ class Hdf4Granule:
 
 
 @contextlib.contextmanager
-def open_hdf4(path: Path) -> Iterator[Hdf4Granule]:
-    """Open an HDF4 file for reading and close it afterwards.
+def open_hdf(path: Path) -> Iterator[HdfGranule]:
+    """Open an HDF file for reading and close it afterwards.
 
     Args:
         path: the file.
@@ -191,11 +213,12 @@ def open_hdf4(path: Path) -> Iterator[Hdf4Granule]:
         The open granule.
 
     Raises:
-        GranuleError: missing, not HDF4 by its first bytes, or cut short.
+        GranuleError: missing, neither HDF4 nor HDF5 by its first bytes, or cut short.
     """
-    require_file(path, "an HDF4 file", (MAGIC,))
+    kind = "an HDF4 file" if path.suffix.lower() == ".hdf" else "an HDF5 file"
+    require_file(path, kind, (MAGIC, MAGIC_HDF5))
     key = PROCESS.new_key()
     try:
-        yield Hdf4Granule(path, key)
+        yield HdfGranule(path, key)
     finally:
         PROCESS.ask(path, key, "close")

@@ -1,0 +1,113 @@
+"""Reading HDF5 in the child process of `lstsr_jax.geo.hdf_process`, beside `hdf_child` for HDF4.
+
+HDF5-EOS5 grids are seen as HDF4-EOS ones are: their data fields by plain names, StructMetadata.0 among the texts.
+netCDF-4 files are HDF5 too. Every compressed chunk ends with a checksum that zlib compares while it is read.
+"""
+
+import contextlib
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Final
+
+import h5py
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+LARGEST_BYTES: Final = 2**30
+_STRUCTURE: Final = "StructMetadata.0"
+_FIELDS: Final = "/Data Fields/"
+_INTERNAL: Final = ("DIMENSION_LIST", "REFERENCE_LIST", "CLASS", "NAME")
+
+
+class DamageError(Exception):
+    """The file is not as HDF5 files are."""
+
+
+class Hdf5File:
+    """An open HDF5 file."""
+
+    def __init__(self, path: str) -> None:
+        """Open it and find the datasets.
+
+        Raises:
+            DamageError: it is damaged, in the words of the library.
+        """
+        with _told():
+            self._open(path)
+
+    def _open(self, path: str) -> None:
+        self._file = h5py.File(path, "r")
+        self._places: dict[str, str] = {}
+        self._texts: dict[str, str | None] = dict.fromkeys(self._file.attrs)  # None: an attribute, else a dataset
+        self._file.visititems(self._note)
+        self.names = list(self._places)
+        self.texts = list(self._texts)
+
+    def _note(self, place: str, found: Any) -> None:
+        if not isinstance(found, h5py.Dataset):
+            return
+        if place.rpartition("/")[2] == _STRUCTURE:
+            self._texts[_STRUCTURE] = place
+        else:
+            self._places.setdefault(place.rpartition("/")[2] if _FIELDS in f"/{place}" else place, place)
+
+    def close(self) -> None:
+        """Close it."""
+        self._file.close()
+
+    def text(self, name: str) -> Any:
+        """An attribute of the file, or the text on its grids."""
+        place = self._texts[name]
+        with _told():
+            return _plain(self._file.attrs[name] if place is None else self._file[place][()])
+
+    def describe(self, name: str) -> dict[str, Any]:
+        """Attributes, shape and the names of the dimensions of a dataset, without its numbers."""
+        with _told():
+            found = self._file[self._places[name]]
+            dims = [scales[0].name.lstrip("/") if len(scales) else "" for scales in found.dims]
+            return {"attributes": _attributes(found), "sides": list(found.shape), "dims": dims}
+
+    def read(self, name: str, index: int | None = None) -> tuple[dict[str, Any], "NDArray[Any]"]:
+        """The attributes and the numbers of a dataset; with ``index`` of that entry along the first axis."""
+        with _told():
+            return self._read(name, index)
+
+    def _read(self, name: str, index: int | None) -> tuple[dict[str, Any], "NDArray[Any]"]:
+        found = self._file[self._places[name]]
+        shape = found.shape if index is None else found.shape[1:]
+        if np.prod(shape, dtype=float) * found.dtype.itemsize > LARGEST_BYTES:
+            raise DamageError(f"{name} has shape {tuple(found.shape)}")
+        if found.dtype.kind not in "iuf":
+            raise DamageError(f"{name} holds no numbers but {found.dtype}")
+        return _attributes(found), np.ascontiguousarray(found[()] if index is None else found[index])
+
+
+@contextlib.contextmanager
+def _told() -> Iterator[None]:
+    """Tell damage, which h5py reports as an OSError without number, from a failing disk."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is not None or "errno = " in str(error):
+            raise
+        raise DamageError(f"HDF5: {error}") from None
+    except (KeyError, RuntimeError, ValueError, TypeError) as error:
+        raise DamageError(f"HDF5: {error}") from None
+
+
+def _attributes(found: h5py.Dataset) -> dict[str, Any]:
+    return {key: _plain(found.attrs[key]) for key in found.attrs if key not in _INTERNAL}
+
+
+def _plain(value: Any) -> Any:
+    """An attribute as Python numbers and text: arrays of one element as that element."""
+    if isinstance(value, h5py.Empty):
+        return ""
+    if isinstance(value, np.ndarray):
+        values = [_plain(entry) for entry in value.ravel().tolist()]
+        return values[0] if len(values) == 1 else values
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace").rstrip("\x00")
+    return value.item() if isinstance(value, np.generic) else value if isinstance(value, str | int | float) else ""
