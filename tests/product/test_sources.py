@@ -57,7 +57,7 @@ def test_a_foreign_file_given_by_name_is_a_failure(layers, tmp_path):
     foreign = layers["LST_Day_1km"].rename(tmp_path / "ECOv002_L2T_LSTE_27551_LST.tif")
     report = run([foreign, tmp_path / "nowhere.hdf"], tmp_path / "out")
     assert [outcome.status for outcome in report.outcomes] == ["failed", "failed"]
-    assert "looks like ECOSTRESS LST at 70 m; give daily 1 km LST" in str(report)
+    assert "looks like ECOSTRESS LST at 70 m; give LST at 1 km" in str(report)
     assert "nowhere.hdf: no such file or directory; check the path" in str(report)
 
 
