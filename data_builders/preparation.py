@@ -22,7 +22,7 @@ from lstsr_jax.files import locked
 from lstsr_jax.geo import NdviLibrary
 from lstsr_jax.geo.manifest import check_with_manifest
 
-FORMAT = 2
+FORMAT = 3
 """Raised when the same files, cut by the same rule, give other patches than before: all are then prepared anew."""
 
 
@@ -41,7 +41,14 @@ def prepare(config: DataConfig, *, verify: bool = False) -> PreparedDataset:
         InputError: if there are no granules, no usable patch in them, if they change while they are read, or if one
             has another checksum.
     """
-    rule = CutRule(config.split_by, config.patch_size, config.stride, config.min_valid_fraction, config.max_lst_error_k)
+    rule = CutRule(
+        config.split_by,
+        config.patch_size,
+        config.stride,
+        config.min_valid_fraction,
+        config.max_lst_error_k,
+        config.mix_periods,
+    )
     given, ndvi = (None if path is None else Path(path).expanduser() for path in (config.granules, config.ndvi))
     root = Path(config.data_dir or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets").expanduser()
     granules = write_simulated_granules(root / "simulated_granules") if given is None else given
@@ -87,6 +94,7 @@ def _identity(rule: CutRule) -> dict[str, Any]:
         "stride": rule.stride,
         "min_valid_fraction": float(rule.min_valid_fraction),
         "max_lst_error_k": rule.max_lst_error_k,
+        **({"mix_periods": True} if rule.mix_periods else {}),
     }
 
 

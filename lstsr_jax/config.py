@@ -23,9 +23,9 @@ class DataConfig:
     """Which patches: where they come from and how they are cut and split."""
 
     granules: Annotated[str | None, tyro.conf.arg(prefix_name=False)] = None
-    """Directory of MOD11A1/MYD11A1 granules (HDF4 or GeoTIFF); simulated granules if left out."""
+    """Directory of LST at 1 km (docs/products.md), of one product or several; simulated granules if left out."""
     ndvi: Annotated[str | None, tyro.conf.arg(prefix_name=False)] = None
-    """Directory of MOD13A2 NDVI (HDF4 or <granule>_1_km_16_days_NDVI.tif), stored beside each LST patch."""
+    """Directory of 1 km NDVI (MOD13A2, VNP13A2, ...; granules or GeoTIFF), stored beside each LST patch."""
     split_by: SplitBy = "date"
     """date: whole 16-day periods; day: single dates; place: no grid cell in two splits; random: patches (the paper);
     year: 2017-2020 train, 2011-2013 held out."""
@@ -36,7 +36,10 @@ class DataConfig:
     min_valid_fraction: float = 1.0
     """Smallest share of observed pixels in a patch; 1 keeps cloud-free patches only (the paper)."""
     max_lst_error_k: Literal[1, 2, 3] | None = 3
-    """Pixels whose QC layer states a larger LST error are left out; None keeps all that were produced."""
+    """Pixels whose QC layer states a larger LST error are left out (TES classes of 1, 1.5 and 2 K: docs/products.md);
+    None keeps all that were produced."""
+    mix_periods: bool = False
+    """Take daily LST and means of eight days into one dataset; else granules of both are an error."""
     data_dir: str | None = None
     """Where prepared datasets are kept; default as TFDS: $TFDS_DATA_DIR or ~/tensorflow_datasets."""
 

@@ -6,6 +6,7 @@ import json
 import shutil
 from pathlib import Path
 
+from lstsr_jax.errors import InputError
 from lstsr_jax.predictor import SpreadCalibration, load_predictor, save_predictor
 from lstsr_jax.predictor.checkpoint import fingerprint
 from lstsr_jax.predictor.shipped import FOLDER, INDEX, index
@@ -30,7 +31,14 @@ def main() -> None:
     save_predictor(FOLDER / arguments.name, predictor)
     for marker in (FOLDER / arguments.name).rglob("commit_success.txt"):
         marker.write_text("complete\n")  # orbax names the machine's path in it
-    entries[arguments.name] = {"alias": arguments.alias, "fingerprint": fingerprint(predictor.variables)}
+    trained = predictor.provenance.products if predictor.provenance else None
+    if trained is None:
+        raise InputError(f"{arguments.workdir}: does not say what products it was trained on; train it anew")
+    entries[arguments.name] = {
+        "alias": arguments.alias,
+        "fingerprint": fingerprint(predictor.variables),
+        "products": ",".join(trained),
+    }
     INDEX.write_text(json.dumps(dict(sorted(entries.items())), indent=1) + "\n")
     size = sum(path.stat().st_size for path in (FOLDER / arguments.name).rglob("*") if path.is_file())
     print(f"{arguments.name} ({arguments.alias}): {size / 1e6:.1f} MB")

@@ -12,7 +12,7 @@ import tensorflow_datasets as tfds
 from lstsr_jax.data.index import CutRule, Layer, PatchIndex, index_granules
 from lstsr_jax.data.ndvi import ndvi_for
 from lstsr_jax.data.simulated import write_simulated_granules
-from lstsr_jax.geo import GranuleError, NdviLibrary, Scene, read_lst
+from lstsr_jax.geo import GranuleError, NdviLibrary, Scene
 
 
 @dataclasses.dataclass(eq=False, kw_only=True)
@@ -33,13 +33,13 @@ class ModisLstConfig(tfds.core.BuilderConfig):
 
 
 class Builder(tfds.core.GeneratorBasedBuilder):
-    """High-resolution (1 km) LST patches of MOD11A1 and MYD11A1, day and night."""
+    """High-resolution (1 km) LST patches of MODIS and VIIRS, day and night."""
 
     name = "modis_lst"
     VERSION = tfds.core.Version("1.0.0")
     RELEASE_NOTES: ClassVar = {"1.0.0": "First release."}
     MANUAL_DOWNLOAD_INSTRUCTIONS = (
-        "Config 'granules': put MOD11A1 or MYD11A1 granules (.hdf, <granule>_LST_Day_1km.tif) in the manual directory."
+        "Config 'granules': put granules of LST at 1 km (.hdf, .h5, <granule>_LST_Day_1km.tif) in the manual directory."
     )
     BUILDER_CONFIGS: ClassVar = [
         ModisLstConfig(name="simulated", simulated=True, description="Simulated granules of tile h18v04."),
@@ -58,11 +58,14 @@ class Builder(tfds.core.GeneratorBasedBuilder):
                     "lst": image,
                     **guide,
                     "granule": tfds.features.Text(doc="granule id"),
-                    "date": tfds.features.Text(doc="acquisition date, YYYY-MM-DD"),
+                    "product": tfds.features.Text(doc="short name, such as MOD11A1 or VNP21A1D"),
+                    "date": tfds.features.Text(doc="acquisition date, YYYY-MM-DD; of a mean of eight days the first"),
                     "tile": tfds.features.Text(doc="tile of the MODIS sinusoidal grid, hHHvVV"),
                     "overpass": tfds.features.Text(doc="day or night"),
                     "row": tfds.features.Scalar(np.int32, doc="first row of the patch in the tile"),
                     "col": tfds.features.Scalar(np.int32, doc="first column of the patch in the tile"),
+                    "view_time": tfds.features.Scalar(np.float32, doc="mean local solar hour; NaN if not known"),
+                    "view_angle": tfds.features.Scalar(np.float32, doc="mean view zenith angle, degrees; NaN likewise"),
                 }
             ),
             metadata=tfds.core.MetadataDict(),
@@ -99,27 +102,45 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         rule, ndvi = self.builder_config.rule, self.builder_config.ndvi
         library = None if ndvi is None else NdviLibrary(ndvi)
         for layer in layers:
-            corners = [(row, col) for row, col, its_split in layer.patches if its_split == split]
-            if not corners:
+            patches = [patch for patch in layer.patches if patch.split == split]
+            if not patches:
                 continue
-            scene = read_lst(layer.path, layer.overpass, rule.policy)
+            scene = layer.source.read(rule.policy)
             fields = {"lst": scene.lst}
             if library is not None:
                 fields["ndvi"] = _ndvi_or_nan(library, scene)
-            for row, col in corners:
-                window = np.s_[row : row + rule.patch_size, col : col + rule.patch_size]
+            for patch in patches:
+                window = np.s_[patch.row : patch.row + rule.patch_size, patch.col : patch.col + rule.patch_size]
                 yield (
-                    f"{scene.granule}_{scene.overpass}_{row:04d}_{col:04d}",
+                    f"{scene.granule}_{scene.overpass}_{patch.row:04d}_{patch.col:04d}",
                     {
                         **{name: field[window][..., None] for name, field in fields.items()},
                         "granule": scene.granule,
                         "date": scene.date.isoformat(),
-                        "tile": scene.tile,
+                        "product": scene.product,
+                        "tile": patch.tile,
                         "overpass": scene.overpass,
-                        "row": row,
-                        "col": col,
+                        "row": patch.tile_row,
+                        "col": patch.tile_col,
+                        "view_time": _mean_hour(scene.view_time, window),
+                        "view_angle": _mean(scene.view_angle, window),
                     },
                 )
+
+
+def _mean(field: np.ndarray | None, window: Any) -> np.float32:
+    """Mean of what is known of a field in a window; NaN if nothing is."""
+    known = np.empty(0) if field is None else field[window][np.isfinite(field[window])]
+    return np.float32(known.mean() if known.size else np.nan)
+
+
+def _mean_hour(field: np.ndarray | None, window: Any) -> np.float32:
+    """The same of hours of the day, of which 23.9 and 0.1 are neighbours."""
+    if field is None:
+        return np.float32(np.nan)
+    turn = np.exp(1j * np.pi / 12 * field[window].astype(np.float64))
+    known = turn[np.isfinite(turn)]
+    return np.float32(np.angle(known.mean()) * 12 / np.pi % 24 if known.size else np.nan)
 
 
 def _ndvi_or_nan(library: NdviLibrary, scene: Scene) -> np.ndarray:

@@ -19,15 +19,16 @@ CHECKPOINT_HELP = f"Training workdir, checkpoint directory, or a shipped model: 
 
 @dataclasses.dataclass(frozen=True)
 class PredictArguments:
-    """Super-resolve MODIS LST: granules in, georeferenced 250 m maps out, with NaN where nothing was observed."""
+    """Super-resolve MODIS and VIIRS LST: granules in, georeferenced 250 m maps out, NaN where nothing was observed."""
 
     files: Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="FILE...")]
-    """Granules (.hdf), their GeoTIFF layers (<granule>_LST_Day_1km.tif), or directories of them."""
+    """LST at 1 km: granules (.hdf, .h5), GeoTIFF layers (<granule>_LST_Day_1km.tif), AppEEARS or OPeNDAP netCDF, or
+    directories of them (docs/products.md)."""
     checkpoint: Annotated[str | None, tyro.conf.arg(metavar="C", help=CHECKPOINT_HELP)] = None
     method: Literal["bicubic", "atprk"] | None = None
     """The same product without a network."""
     ndvi: Annotated[Path | None, tyro.conf.arg(metavar="FILE|DIR")] = None
-    """MOD13Q1 or MOD13A2 NDVI, or a directory of it, for atprk and guided networks."""
+    """NDVI, such as MOD13Q1, MOD13A1 or VNP13A2, or a directory of it, for atprk and guided networks."""
     output_dir: Path = Path("predictions")
     """Receives <granule>_LST_Day_250m.tif, <granule>_QC_Day_250m.tif and <granule>_LST_Day_250m.png."""
     conserve_energy: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False

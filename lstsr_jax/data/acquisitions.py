@@ -24,6 +24,11 @@ class Acquisitions:
         """Whether a day is among them."""
         return bool(self._days.get((f"{product}.{tile}", date.year), 0) >> date.timetuple().tm_yday & 1)
 
+    @property
+    def products(self) -> list[str]:
+        """The products, in order."""
+        return sorted({place.partition(".")[0] for place, _ in self._days})
+
     def to_json(self) -> dict[str, Any]:
         """Hexadecimal digits by product and tile, and by year; day 1 is the second lowest bit."""
         values: dict[str, dict[str, str]] = {}

@@ -19,12 +19,11 @@ from lstsr_jax.geo import (
     Listing,
     LstLayer,
     NdviLibrary,
-    Overpass,
     QualityPolicy,
     Scene,
     Skipped,
     find_granules,
-    read_lst,
+    pixel_position,
 )
 from lstsr_jax.geo.manifest import check_with_manifest
 
@@ -38,6 +37,7 @@ class CutRule:
     stride: int = 64
     min_valid_fraction: float = 1.0
     max_lst_error_k: int | None = 3
+    mix_periods: bool = False
 
     @property
     def policy(self) -> QualityPolicy:
@@ -46,12 +46,32 @@ class CutRule:
 
 
 @dataclasses.dataclass(frozen=True)
-class Layer:
-    """One overpass of one granule and its patches: ``(row, col, split)`` of each."""
+class Patch:
+    """Where a patch lies.
 
-    path: Path
-    overpass: Overpass
-    patches: tuple[tuple[int, int, str], ...]
+    Attributes:
+        row: first row in the scene.
+        col: first column in the scene.
+        tile: that holds its upper-left pixel.
+        tile_row: first row in that tile, of 1200.
+        tile_col: first column in that tile.
+        split: it belongs to.
+    """
+
+    row: int
+    col: int
+    tile: str
+    tile_row: int
+    tile_col: int
+    split: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Layer:
+    """One overpass and day of one file, and its patches."""
+
+    source: LstLayer
+    patches: tuple[Patch, ...]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,9 +104,9 @@ def list_granules(directory: Path) -> Listing:
     if not listing.layers:
         reasons = "; ".join(f"{path.name}: {reason}" for path, reason in listing.skipped[:NAMED])
         raise InputError(
-            f"--granules {directory}: no MOD11A1 or MYD11A1 LST among its {len(listing.skipped)} files"
+            f"--granules {directory}: no LST at 1 km among its {len(listing.skipped)} files"
             + (f" ({reasons})" if reasons else "")
-            + "; give a directory of .hdf granules or <granule>_LST_Day_1km.tif files"
+            + "; give a directory of granules or <granule>_LST_Day_1km.tif files (docs/products.md)"
         )
     return listing
 
@@ -101,22 +121,24 @@ def index_granules(directory: Path, rule: CutRule, ndvi: Path | None = None) -> 
     """
     listing = list_granules(directory)
     library = None if ndvi is None else NdviLibrary(ndvi)
-    summary, layers = Summary(), []
+    summary, layers, periods = Summary(), [], dict[int, Scene]()
     for found in tqdm(listing.layers, desc="indexing granules", unit="layer", disable=None):
         try:
-            scene = read_lst(found.path, found.overpass, rule.policy)
+            scene = found.read(rule.policy)
         except GranuleError as error:
             summary.add_unreadable(found.path.name, error)
             tqdm.write(f"skipped: {error}", file=sys.stderr)
             continue
+        periods.setdefault(scene.period_days, scene)
+        _require_one_period(periods, rule)
         valid = np.isfinite(scene.lst)
         summary.add_scene(scene, valid)
         if library is not None and not _has_ndvi(library, scene, summary):
             summary.without_ndvi.add(scene.date.isoformat())
-        layers.append(Layer(found.path, found.overpass, _patches(scene, valid, rule, summary)))
+        layers.append(Layer(found, _patches(scene, valid, rule, summary)))
     if not summary.max_k:
         raise InputError(f"--granules {directory}: {_why_no_patch(listing.layers, rule, summary)}")
-    counts = Counter(split for layer in layers for *_, split in layer.patches)
+    counts = Counter(patch.split for layer in layers for patch in layer.patches)
     return PatchIndex(
         tuple(layers),
         {
@@ -142,22 +164,42 @@ def _has_ndvi(library: NdviLibrary, scene: Scene, summary: Summary) -> bool:
         return False
 
 
-def _patches(scene: Scene, valid: np.ndarray, rule: CutRule, summary: Summary) -> tuple[tuple[int, int, str], ...]:
+def _require_one_period(periods: dict[int, Scene], rule: CutRule) -> None:
+    """Refuse LST of a day beside means of eight days, unless that was asked for.
+
+    Raises:
+        InputError: naming a file of each, and the remedy.
+    """
+    if len(periods) < 2:
+        return
+    if not rule.mix_periods:
+        named = " and ".join(
+            f"{scene.product} ({'daily' if days == 1 else f'means of {days} days'}, {scene.path.name})"
+            for days, scene in sorted(periods.items())
+        )
+        raise InputError(f"--granules: holds {named}; give one of them, or mix them with --data.mix-periods")
+    if rule.split_by == "day":
+        raise InputError("--data.split-by day: a mean of eight days holds days of other splits; split by date or place")
+
+
+def _patches(scene: Scene, valid: np.ndarray, rule: CutRule, summary: Summary) -> tuple[Patch, ...]:
     patches = []
     for row, col in patch_windows(valid, rule.patch_size, rule.stride, rule.min_valid_fraction):
+        tile, tile_row, tile_col = pixel_position(scene.transform, row, col)
         split = split_of(
             rule.split_by,
             granule=f"{scene.granule}_{scene.overpass}",
             date=scene.date,
-            tile=scene.tile,
-            row=row,
-            col=col,
+            tile=tile,
+            row=tile_row,
+            col=tile_col,
             size=rule.patch_size,
         )
         window = scene.lst[row : row + rule.patch_size, col : col + rule.patch_size]
         summary.add_patch(split, window)
         if split is not None:
-            patches.append((row, col, split))
+            summary.add_acquisition(scene, tile)
+            patches.append(Patch(row, col, tile, tile_row, tile_col, split))
     return tuple(patches)
 
 

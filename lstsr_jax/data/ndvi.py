@@ -8,6 +8,9 @@ import numpy as np
 from lstsr_jax.errors import InputError
 from lstsr_jax.geo import NdviLibrary, NdviScene, Scene, read_ndvi
 
+_OFFSET_TOLERANCE = 0.01
+"""Pixels that two grids may lie apart."""
+
 
 def ndvi_for(library: NdviLibrary, scene: Scene) -> np.ndarray:
     """NDVI on the grid of ``scene``, ``(H, W)`` float32; NaN where there is none.
@@ -20,10 +23,29 @@ def ndvi_for(library: NdviLibrary, scene: Scene) -> np.ndarray:
     if path is None:
         return np.full(scene.lst.shape, np.nan, np.float32)
     found = _read(path)
-    aligned = np.allclose(tuple(found.transform), tuple(scene.transform), rtol=0, atol=1.0)
-    if found.ndvi.shape != scene.lst.shape or not aligned:
-        raise InputError(f"{path}: NDVI is not on the grid of {scene.path.name}; give the 1 km product MOD13A2")
-    return found.ndvi
+    same = abs(found.transform.a - scene.transform.a) < 1e-3 and abs(found.transform.e - scene.transform.e) < 1e-3
+    offsets = (
+        (scene.transform.f - found.transform.f) / found.transform.e,
+        ((scene.transform.c - found.transform.c) / found.transform.a),
+    )
+    row, col = (round(offset) for offset in offsets)
+    if not same or max(abs(offset - round(offset)) for offset in offsets) > _OFFSET_TOLERANCE:
+        raise InputError(f"{path}: NDVI is not on the grid of {scene.path.name}; give a 1 km product such as MOD13A2")
+    return _window(found.ndvi, row, col, (scene.lst.shape[0], scene.lst.shape[1]))
+
+
+def _window(field: np.ndarray, row: int, col: int, shape: tuple[int, int]) -> np.ndarray:
+    """The window that begins at a row and column of a field; NaN where it reaches beyond."""
+    if (row, col) == (0, 0) and field.shape == shape:
+        return field
+    result = np.full(shape, np.nan, np.float32)
+    rows, cols = (
+        slice(max(first, 0), min(first + side, whole))
+        for first, side, whole in zip((row, col), shape, field.shape, strict=True)
+    )
+    if rows.start < rows.stop and cols.start < cols.stop:
+        result[rows.start - row : rows.stop - row, cols.start - col : cols.stop - col] = field[rows, cols]
+    return result
 
 
 @functools.lru_cache(maxsize=2)

@@ -6,6 +6,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from lstsr_jax.geo import parse_tile
+from lstsr_jax.geo.grid import TILE_PIXELS
+
 PERIOD_DAYS = 16
 TRAIN_YEARS = range(2017, 2021)
 HELD_OUT_YEARS = range(2011, 2014)
@@ -46,6 +49,11 @@ def _drawn(*parts: object) -> str:
     return "train" if u < 0.75 else "validation" if u < 0.875 else "test"
 
 
+def _cells(first: int, size: int) -> set[tuple[int, int]]:
+    """The cells that a window touches along one axis: how many tiles further, and the number in that tile."""
+    return {(pixel // TILE_PIXELS, pixel % TILE_PIXELS // size) for pixel in range(first, first + size)}
+
+
 def _sixth(number: int) -> str:
     """Of every six numbers in a row, four train, one validation, one test."""
     return {0: "validation", 4: "test"}.get(number % 6, "train")
@@ -58,9 +66,10 @@ def split_of(rule: str, *, granule: str, date: datetime.date, tile: str, row: in
         rule: ``date``: by 16-day period of acquisition (as MOD13's periods, from 1 January), of every six periods one
             is validation and one is test. ``day``: by date, of every six days one is validation and one is test, so
             that a held-out date lies between dates of training: easier. ``place``: by grid cell of ``size`` pixels,
-            drawn 75/12.5/12.5 %; a window that overlaps cells of two splits belongs to none. ``random``: patches
-            drawn 75/12.5/12.5 % (the paper's 75/25, the held-out quarter halved). ``year``: 2017-2020 train; 2011-2013
-            held out, its 16-day periods alternating between validation and test; other years belong to none.
+            drawn 75/12.5/12.5 %, the same for every product; a window that overlaps cells of two splits belongs to
+            none. ``random``: patches drawn 75/12.5/12.5 % (the paper's 75/25, the held-out quarter halved). ``year``:
+            2017-2020 train; 2011-2013 held out, its 16-day periods alternating between validation and test; other years
+            belong to none.
         granule: granule id with overpass, of which the patch is part.
         date: acquisition date.
         tile: ``hHHvVV``.
@@ -86,7 +95,8 @@ def split_of(rule: str, *, granule: str, date: datetime.date, tile: str, row: in
     if rule == "random":
         return _drawn(granule, row, col)
     if rule == "place":
-        rows, cols = ({first // size, (first + size - 1) // size} for first in (row, col))
-        splits = {_drawn(tile, r, c) for r in rows for c in cols}
+        h, v = parse_tile(tile)
+        rows, cols = (_cells(first, size) for first in (row, col))
+        splits = {_drawn(f"h{h + right:02d}v{v + down:02d}", r, c) for down, r in rows for right, c in cols}
         return splits.pop() if len(splits) == 1 else None
     raise ValueError(f"split rule {rule!r}: choose one of date, day, place, random, year")

@@ -38,7 +38,12 @@ class Summary:
         self.dates.add(scene.date.isoformat())
         self.observed.append(float(valid.mean()))
         self._assumed_clear += not scene.quality_known
-        self._acquisitions.add(scene.product, scene.tile, scene.date)
+        if "-" not in scene.tile:
+            self.add_acquisition(scene, scene.tile)
+
+    def add_acquisition(self, scene: Scene, tile: str) -> None:
+        """Count the day of a scene in one of its tiles."""
+        self._acquisitions.add(scene.product, tile, scene.date)
 
     def add_patch(self, split: str | None, lst: np.ndarray) -> None:
         """Count a patch; the split rule leaves those out whose split is None."""
@@ -56,6 +61,7 @@ class Summary:
             "layers_without_quality": self._assumed_clear,
             "dropped_by_split_rule": self.dropped,
             "max_k": {split: self.max_k[split] for split in SPLITS if split in self.max_k},
+            "products": self._acquisitions.products,
             "acquisitions": self._acquisitions.to_json(),
         }
 
@@ -73,6 +79,7 @@ def describe(summary: dict[str, Any]) -> str:
     line = (
         f"{sum(patches.values())} patches of {size} x {size} from {summary['source']}: "
         f"{summary['layers']} layers of {summary['dates']} dates "
+        f"of {', '.join(summary['products'])} "
         f"({', '.join(f'{split} {count}' for split, count in patches.items())}; split by {summary['split_by']})"
     )
     if summary["dropped_by_split_rule"]:

@@ -67,7 +67,8 @@ def trained_on_patches(
     Args:
         predictor: the network.
         granules: the folder that the patches come from; None: simulated.
-        origins: granule, date, tile, overpass, row and col of each patch.
+        origins: granule, date, tile, overpass, row, col and product of each patch; without a product the granule's name
+            says it.
         size: side of a patch.
 
     Returns:
@@ -83,7 +84,7 @@ def trained_on_patches(
 
     def is_seen(origin: Mapping[str, Any]) -> bool:
         date = datetime.date.fromisoformat(origin["date"])
-        product = parse_name(origin["granule"]).product
+        product = origin.get("product") or parse_name(origin["granule"]).product
         if not (own_folder if known is None else known.hold(product, origin["tile"], date)):
             return False
         rows, cols = (_windows(origin[key], size, trained.patch_size, trained.stride) for key in ("row", "col"))

@@ -85,6 +85,10 @@ def evaluate(
         }
         description["trained_on"] = seen
         remarks += [trained_on_line(name, trained, count) for name, trained in seen.items() if trained]
+        used = sorted({origin["product"] for origin in scores.provenance})
+        description["products"] = used
+        remarks += [one.provenance.foreign_products(used) for one in named.values() if one.provenance is not None]
+        remarks = [remark for remark in remarks if remark]
     table = write_report(report_dir, scores, protocol, description, remarks)
     for name in compared:
         range_figure(report_dir / f"figure_range_{name}.png", scores, name, protocol.baseline)

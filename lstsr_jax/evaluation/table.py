@@ -20,7 +20,7 @@ METRICS = ("psnr", "ssim", "rmse")
 BATCH = 32
 SMALLEST_NDVI_SHARE = 0.5
 """An image with less of its NDVI known is left out by the methods that need it."""
-PROVENANCE = ("granule", "date", "tile", "overpass", "row", "col")
+PROVENANCE = ("granule", "product", "date", "tile", "overpass", "row", "col")
 
 
 @dataclasses.dataclass(frozen=True)

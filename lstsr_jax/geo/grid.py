@@ -88,6 +88,23 @@ def refine_transform(transform: Affine, factor: int) -> Affine:
     return Affine(a / factor, b / factor, left, d / factor, e / factor, top)
 
 
+def pixel_position(transform: Affine, row: int, col: int) -> tuple[str, int, int]:
+    """The tile that holds a pixel of a window of the sinusoidal grid, and the pixel's row and column in it.
+
+    Args:
+        transform: (column, row) of the window to metres, pixel on pixel with the grid.
+        row: in the window.
+        col: in the window.
+
+    Returns:
+        Tile, row and column.
+    """
+    size = round(TILE_WIDTH_M / transform.a)
+    column = round(transform.c / transform.a) + col + 18 * size
+    line = round(transform.f / transform.e) + row + 9 * size
+    return tile_name(column // size, line // size), line % size, column % size
+
+
 def sinusoidal_to_lonlat(x: ArrayLike, y: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Longitude and latitude in degrees of sinusoidal metres, in closed form.
 

@@ -5,7 +5,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Final, NamedTuple, Self
+from typing import Any, Final, Literal, NamedTuple, Self
 
 from lstsr_jax.geo.errors import GranuleError
 from lstsr_jax.geo.free_names import Said, said_by, silent
@@ -98,9 +98,19 @@ class LstLayer(_FileAndOverpass):
         return read_lst(self.path, self.overpass, policy, date=self.date, product=self.product)
 
     @property
-    def label(self) -> str:
-        """Its overpass, and its day where the file holds several: for messages."""
-        return self.overpass if self.date is None else f"{self.date}, {self.overpass}"
+    def granule(self) -> str | None:
+        """The granule's id, as its scene has it; None where only the content says it."""
+        said = said_by(self.path)
+        if self.path.suffix.lower() in NETCDF_SUFFIXES:
+            return None if self.date is None else f"{self.path.stem}_A{self.date:%Y%j}"
+        if self.path.suffix.lower() in HDF_SUFFIXES and said.tile is None:
+            return None
+        return said.granule
+
+    def says(self, key: Literal["date", "product"]) -> Any:
+        """What is said of its day or product, by name or user; None where only the content says it."""
+        given = getattr(self, key)
+        return getattr(said_by(self.path), key) if given is None and self.granule is not None else given
 
 
 class Listing(NamedTuple):
@@ -201,7 +211,9 @@ def _of_file(path: Path, told: Said) -> Listing:
 def _free_layer(path: Path, said: Said, told: Said) -> LstLayer:
     """The layer of a GeoTIFF with a free name: what the user said of it stays with it."""
     assert said.overpass is not None
-    return LstLayer(path, said.overpass, told.date, told.product)
+    named = said_by(path)
+    date, product = (None if getattr(named, key) is not None else getattr(told, key) for key in ("date", "product"))
+    return LstLayer(path, said.overpass, date, product)
 
 
 def _of_netcdf(path: Path, told: Said) -> list[LstLayer]:
@@ -278,7 +290,9 @@ def _in_folder(path: Path, told: Said) -> tuple[list[tuple[_Key, _Rank, LstLayer
         said = said_by(path)
         if path.suffix.lower() not in TIFF_SUFFIXES or (said.product is None and said.layer is None):
             raise
-        said = said.with_user(path, told.product, told.date, told.overpass)
+        said = said.with_user(
+            path, said.product or told.product, said.date or told.date, said.overpass or told.overpass
+        )
         if said.layer is not None and said.pixels != TILE_PIXELS:
             return [], None
         if said.missing:

@@ -70,9 +70,10 @@ class NdviLibrary:
             seen = (
                 f" ({self.skipped[0].path.name}: {self.skipped[0].reason.partition('; ')[0]})" if self.skipped else ""
             )
+            known = [name for name in products if name in ("MOD13Q1", "MOD13A2")] or list(products)
             raise GranuleError(
-                f"--ndvi {directory}: no {products[0]} granule nor one of {', '.join(products[1:])}{seen}; give "
-                "granules or their <granule>_..._16_days_NDVI.tif files"
+                f"--ndvi {directory}: no {' or '.join(known)} granule nor one of their kind{seen}; give granules or their "
+                "<granule>_..._16_days_NDVI.tif files (docs/products.md)"
             )
 
     def _skip(self, path: Path, reason: str) -> None:

@@ -70,16 +70,17 @@ class QualityScheme:
 
     @property
     def flags(self) -> dict[str, tuple[int, int]]:
-        """Mask and value of every meaning: CF's flag_masks and flag_values."""
+        """Mask and value of the meanings that say how good the LST is: CF's flag_masks and flag_values."""
         return {
             meaning: (3 << 2 * index, value << 2 * index)
             for index, field in enumerate(self.fields)
             for value, meaning in enumerate(self.meanings[field])
+            if field in ("mandatory", "cloud", self.fields[-1])
         }
 
     @property
     def legend(self) -> str:
-        """The meanings in one line: "bits 0-1 mandatory: 00 good_quality, 01 ..."."""
+        """All meanings in one line: "bits 0-1 mandatory: 00 good_quality, 01 ..."."""
         return "; ".join(
             f"bits {2 * index}-{2 * index + 1} {field}: "
             + ", ".join(f"{value:02b} {meaning}" for value, meaning in enumerate(self.meanings[field]))

@@ -1,11 +1,12 @@
 """Where a predictor comes from, and what its checkpoint says of its training."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from lstsr_jax.config import DataConfig, TrainConfig
 from lstsr_jax.errors import InputError, first_line
+from lstsr_jax.predictor import shipped
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,6 +56,29 @@ class Provenance:
             (self.recorded.get("dataset") or {}).get("build", {}).get("acquisitions")
         )
         return found
+
+    @property
+    def products(self) -> tuple[str, ...] | None:
+        """The LST products it was trained on, such as ``("MOD11A1",)``; None if that is not known."""
+        known = self.acquisitions
+        if known is None:
+            return shipped.trained_products(self.path)
+        return tuple(sorted({place.partition(".")[0] for place in known}))
+
+    def foreign_products(self, used: Iterable[str]) -> str:
+        """One line if it is used on products that it was not trained on; else nothing.
+
+        Args:
+            used: the products.
+        """
+        trained = self.products
+        foreign = sorted(set(used) - set(trained or ()))
+        if trained is None or not foreign:
+            return ""
+        return (
+            f"{self.path} was trained on {', '.join(trained)}, not on {', '.join(foreign)}: another sensor or "
+            "algorithm, for which its gain is not known; see docs/products.md"
+        )
 
     def _part(self, name: str, kind: Any) -> Any:
         values = self.recorded.get(name)

@@ -10,23 +10,11 @@ import xarray
 from lstsr_jax.product.fine import FineScene
 from lstsr_jax.product.times import observation_time
 
-_QC_FLAGS = {
-    "good_quality": (3, 0),
-    "other_quality": (3, 1),
-    "not_produced_cloud": (3, 2),
-    "not_produced_other": (3, 3),
-    "lst_error_at_most_1_K": (192, 0),
-    "lst_error_at_most_2_K": (192, 64),
-    "lst_error_at_most_3_K": (192, 128),
-    "lst_error_above_3_K": (192, 192),
-}
-"""Mask and value of the fields of the quality byte that say how good the LST is."""
-
 _OF_THE_OVERPASS = "by day or night, as the coordinate overpass says"
 """Names that stay true in a cube of both, which has the attributes of its first product."""
 _TIME = {
     "standard_name": "time",
-    "long_name": "mean time of the observations (UTC) between those of time_bnds; 00:00 of the day if not known",
+    "long_name": "mean time of the observations (UTC) between those of time_bnds; 00:00 of the first day if not known",
     "bounds": "time_bnds",
 }
 _VIEW_TIME = {"long_name": "mean local solar time of the observations; NaN if not known", "units": "hour"}
@@ -65,9 +53,11 @@ def to_dataset(fine: FineScene, tags: Mapping[str, str]) -> xarray.Dataset:
             described["long_name"] = "standard error of the LST: the spread over orientations, calibrated"
         fields["lst_spread"] = (("y", "x"), fine.spread, described)
     if fine.quality is not None:
-        masks, values = (np.array(numbers, np.uint8) for numbers in zip(*_QC_FLAGS.values(), strict=True))
-        flags = {"flag_masks": masks, "flag_values": values, "flag_meanings": " ".join(_QC_FLAGS)}
-        long_name = f"quality byte of the 1 km pixel {_OF_THE_OVERPASS}"
+        scheme = fine.source.scheme
+        masks, values = (np.array(numbers, scheme.dtype) for numbers in zip(*scheme.flags.values(), strict=True))
+        flags: dict[str, Any] = {"flag_masks": masks, "flag_values": values, "flag_meanings": " ".join(scheme.flags)}
+        flags["legend"] = scheme.legend
+        long_name = f"{scheme.name} quality of the 1 km pixel {_OF_THE_OVERPASS}"
         attributes = {"standard_name": "surface_temperature status_flag", "long_name": long_name, **flags}
         fields["qc"] = (("y", "x"), fine.quality, attributes)
     coordinates = {
@@ -90,4 +80,6 @@ def to_dataset(fine: FineScene, tags: Mapping[str, str]) -> xarray.Dataset:
 
 def _title(fine: FineScene) -> str:
     source = fine.source
-    return f"{source.product} land surface temperature, {source.tile}, {source.date}, {source.overpass}, super-resolved"
+    days = "" if source.period_days == 1 else f", mean of {source.period_days} days"
+    when = f"{source.date}{days}, {source.overpass}"
+    return f"{source.product} land surface temperature, {source.tile}, {when}, super-resolved"

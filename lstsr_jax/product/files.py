@@ -76,7 +76,9 @@ def read_tags(path: Path) -> dict[str, str]:
 
 def _write_cog(path: Path, fine: FineScene, packed: bool, tags: Mapping[str, str]) -> None:
     if fine.quality is not None:
-        write_raster(quality_path(path), fine.quality, fine.transform, fine.crs, tags=tags, descriptions=["QC"])
+        legend = {"quality_scheme": fine.source.scheme.name, "quality_legend": fine.source.scheme.legend}
+        described = {**tags, **legend}
+        write_raster(quality_path(path), fine.quality, fine.transform, fine.crs, tags=described, descriptions=["QC"])
     bands = fine.bands
     array = fine.lst if len(bands) == 1 else np.stack(list(bands.values()))
     write_raster(
@@ -90,7 +92,7 @@ def _write_netcdf(path: Path, fine: FineScene, packed: bool, tags: Mapping[str, 
     dataset = to_dataset(fine, tags)
     encoding = {
         str(name): {
-            **_stored(str(name), packed),
+            **_stored(str(name), packed, variable.dtype),
             "zlib": True,
             "complevel": 4,
             "chunksizes": tuple(min(_BLOCK, side) for side in variable.shape),
@@ -107,7 +109,10 @@ def _write_zarr(path: Path, fine: FineScene, packed: bool, tags: Mapping[str, st
 
     dataset = to_dataset(fine, tags)
     encoding = {
-        str(name): {**_stored(str(name), packed), "chunks": tuple(min(_BLOCK, side) for side in variable.shape)}
+        str(name): {
+            **_stored(str(name), packed, variable.dtype),
+            "chunks": tuple(min(_BLOCK, side) for side in variable.shape),
+        }
         for name, variable in dataset.data_vars.items()
         if variable.ndim == 2
     }
@@ -115,10 +120,10 @@ def _write_zarr(path: Path, fine: FineScene, packed: bool, tags: Mapping[str, st
         dataset.to_zarr(temporary, mode="w", zarr_format=2, consolidated=True, encoding=encoding)
 
 
-def _stored(name: str, packed: bool) -> dict[str, Any]:
+def _stored(name: str, packed: bool, dtype: np.dtype[Any]) -> dict[str, Any]:
     """How a variable is stored."""
     if name == "qc":
-        return {"dtype": "uint8"}
+        return {"dtype": dtype.name}
     if packed:
         return {"dtype": "uint16", "scale_factor": 0.02, "add_offset": 0.0, "_FillValue": np.uint16(0)}
     return {"dtype": "float32", "_FillValue": np.float32(np.nan)}

@@ -1,6 +1,7 @@
 """The fine field of one scene with everything that is written beside it."""
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +28,8 @@ class FineScene:
     Attributes:
         lst: ``(H, W)`` float32 in K, NaN where not observed.
         spread: the same shape in K, or None.
-        quality: ``(H, W)`` uint8, each coarse pixel's byte over its fine pixels; None if the source has none.
+        quality: ``(H, W)``, each coarse pixel's code over its fine pixels, in the product's scheme and type;
+            None if the source has none.
         transform: (column, row) to units of ``crs``.
         crs: coordinate reference system.
         source: the coarse scene, cropped to what was asked for.
@@ -40,7 +42,7 @@ class FineScene:
 
     lst: NDArray[np.float32]
     spread: NDArray[np.float32] | None
-    quality: NDArray[np.uint8] | None
+    quality: NDArray[Any] | None
     transform: Affine
     crs: CRS
     source: Scene

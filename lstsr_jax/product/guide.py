@@ -12,7 +12,7 @@ from rasterio.transform import Affine
 from rasterio.warp import reproject
 
 from lstsr_jax.errors import InputError
-from lstsr_jax.geo import PRODUCTS_1KM, PRODUCTS_250M, NdviLibrary, Scene, read_ndvi
+from lstsr_jax.geo import NDVI_PRODUCTS, NdviLibrary, Scene, read_ndvi
 
 METRES_PER_DEGREE = 111195.0
 """Of latitude, on the sphere of the MODIS grid."""
@@ -59,7 +59,9 @@ def find_ndvi(path: Path, scene: Placed) -> Path:
     """
     if not path.is_dir():
         return path
-    found = NdviLibrary(path, (*PRODUCTS_250M, *PRODUCTS_1KM)).path_for(scene.tile, scene.date)
+    found = NdviLibrary(path, sorted(NDVI_PRODUCTS, key=lambda name: -NDVI_PRODUCTS[name].pixels)).path_for(
+        scene.tile, scene.date
+    )
     if found is None:
         raise InputError(f"--ndvi {path}: no NDVI of {scene.tile} near {scene.date}; fetch MOD13Q1 or MOD13A2")
     return found

@@ -143,7 +143,7 @@ def options_of(request: Request, conserves: bool) -> dict[str, Any]:
         conserves: whether the map is corrected, which ``request.conserve_energy`` may leave to the method.
     """
     fields = dataclasses.asdict(request)
-    for name in ("overpass", "quick_look", "overwrite", "verify", "batch"):
+    for name in ("overpass", "date", "product", "quick_look", "overwrite", "verify", "batch"):
         del fields[name]
     if request.crs is not None:
         fields["crs"] = request.target_crs().to_string()

@@ -15,6 +15,7 @@ from lstsr_jax.errors import InputError
 from lstsr_jax.ops.resize import upsample
 from lstsr_jax.predictor import load_predictor
 from lstsr_jax.predictor.checkpoint import checkpoint_name
+from lstsr_jax.predictor.provenance import Provenance
 from lstsr_jax.product.request import Request
 from lstsr_jax.scene import conserves_energy, finish, super_resolve_scene, super_resolve_spread
 from lstsr_jax.scene.tiling import Progress
@@ -39,6 +40,7 @@ class Method:
         ndvi: NDVI file or directory, if it takes any.
         model: what the network was asked for by: a shipped model's name such as ``default``, or that of its workdir.
         calibrated: whether the spread is the error's standard deviation.
+        provenance: where the network comes from and what it was trained on, if it says so.
     """
 
     name: str
@@ -49,6 +51,7 @@ class Method:
     ndvi: Path | None = None
     model: str = ""
     calibrated: bool = False
+    provenance: Provenance | None = None
 
 
 def choose_method(checkpoint: str | None, method: str | None, ndvi: Path | None, request: Request) -> Method:
@@ -100,6 +103,7 @@ def choose_method(checkpoint: str | None, method: str | None, ndvi: Path | None,
         ndvi,
         checkpoint_name(str(checkpoint)),
         predictor.calibration is not None,
+        predictor.provenance,
     )
 
 

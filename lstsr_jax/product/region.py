@@ -154,6 +154,7 @@ def crop(scene: Scene, region: Region) -> Scene:
         scene,
         lst=scene.lst[region.slices()],
         view_time=None if scene.view_time is None else scene.view_time[region.slices()],
+        view_angle=None if scene.view_angle is None else scene.view_angle[region.slices()],
         quality=None if scene.quality is None else scene.quality[region.slices()],
         transform=Affine(a, b, left, d, e, top),
     )

@@ -1,6 +1,7 @@
 """What a user asks of a product, the same for every granule of a run."""
 
 import dataclasses
+import datetime
 from typing import Annotated, Literal
 
 import tyro
@@ -8,7 +9,7 @@ from rasterio.crs import CRS
 from rasterio.errors import CRSError
 
 from lstsr_jax.errors import InputError
-from lstsr_jax.geo import QualityPolicy
+from lstsr_jax.geo import PRODUCTS, QualityPolicy
 from lstsr_jax.scene.tiling import Tiling
 
 
@@ -17,7 +18,11 @@ class Request:
     """Which part of which overpass, on which grid, in which form."""
 
     overpass: Literal["day", "night", "both"] = "both"
-    """Which overpass; of a GeoTIFF layer the one it holds."""
+    """Which overpass; of a GeoTIFF whose name does not say it, the one it holds."""
+    date: Annotated[str | None, tyro.conf.arg(metavar="YYYY-MM-DD")] = None
+    """Only LST of this day; of a file that does not say its day, that it is this one."""
+    product: str | None = None
+    """Only LST of this product, such as VNP21A1D; of a file that does not say it, that it is this one."""
     bbox: Annotated[tuple[float, float, float, float] | None, tyro.conf.arg(metavar="W S E N")] = None
     """Degrees: only the pixels around this box, with --crs only those in it. W > E crosses the 180th meridian."""
     window: Annotated[tuple[int, int, int, int] | None, tyro.conf.arg(metavar="ROW COL HEIGHT WIDTH")] = None
@@ -35,7 +40,8 @@ class Request:
     conserve_energy: Annotated[bool | None, tyro.conf.Suppress] = None
     """Correct the map so that pooling it (norm-L4) gives back the source; None: unless the network denoises."""
     max_lst_error_k: Literal[1, 2, 3] | None = 3
-    """Leave out pixels whose QC layer states a larger error; None keeps all that were produced."""
+    """Leave out pixels whose QC layer states a larger error (TES classes of 1, 1.5 and 2 K: docs/products.md), and with
+    TES those in or beside cloud; None keeps all that were produced."""
     quick_look: bool = True
     """Draw a PNG beside each output."""
     overwrite: bool = False
@@ -55,6 +61,10 @@ class Request:
         Raises:
             InputError: naming the flag and the remedy.
         """
+        if self.date is not None:
+            self.day()
+        if self.product is not None and self.product not in PRODUCTS:
+            raise InputError(f"--product {self.product}: unknown; choose one of {', '.join(PRODUCTS)}")
         if self.bbox and self.window:
             raise InputError("--window: give either --window or --bbox")
         if self.bbox:
@@ -90,6 +100,19 @@ class Request:
             return CRS.from_user_input(self.crs)
         except CRSError:
             raise InputError(f"--crs {self.crs}: unknown; write it like EPSG:32632 or as PROJ or WKT") from None
+
+    def day(self) -> datetime.date | None:
+        """The date, if one was asked for.
+
+        Raises:
+            InputError: if it is none.
+        """
+        if self.date is None:
+            return None
+        try:
+            return datetime.date.fromisoformat(self.date)
+        except ValueError:
+            raise InputError(f"--date {self.date}: no date; write it like 2020-07-01") from None
 
     def tiling(self) -> Tiling:
         """How scenes are cut."""

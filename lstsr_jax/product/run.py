@@ -5,7 +5,7 @@ import dataclasses
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from tqdm import tqdm
 
@@ -22,9 +22,9 @@ from lstsr_jax.geo import (
     describe_skipped,
     find_granules,
     parse_name,
-    read_lst,
 )
 from lstsr_jax.geo.manifest import check_with_manifest
+from lstsr_jax.geo.names import TIFF_SUFFIXES
 from lstsr_jax.product.files import output_path, read_tags, require_format, write
 from lstsr_jax.product.fine import FineScene, super_resolve
 from lstsr_jax.product.guide import find_ndvi
@@ -47,7 +47,7 @@ class Outcome:
         status: ``"written"``, ``"finished"`` (by an earlier run), ``"outside"`` (of the bbox) or ``"failed"``.
         note: one line for the summary.
         output: the product.
-        warning: one line on what makes it worse than it could be, or nothing.
+        warnings: lines on what makes it worse than it could be.
     """
 
     source: Path
@@ -55,7 +55,7 @@ class Outcome:
     status: Literal["written", "finished", "outside", "failed"]
     note: str
     output: Path | None = None
-    warning: str = ""
+    warnings: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         """One line."""
@@ -86,7 +86,7 @@ class Report:
         kinds = ("written", "finished", "outside", "failed")
         counts = {kind: sum(outcome.status == kind for outcome in self.outcomes) for kind in kinds}
         total = ", ".join(f"{count} {kind}" for kind, count in counts.items() if count or kind == "written")
-        warnings = dict.fromkeys(f"warning: {outcome.warning}" for outcome in self.outcomes if outcome.warning)
+        warnings = dict.fromkeys(f"warning: {line}" for outcome in self.outcomes for line in outcome.warnings)
         text = [*lines, *describe_skipped(self.skipped), *warnings, *map(str, self.failed), total]
         return printable("\n".join(text))
 
@@ -116,13 +116,14 @@ def predict(files: Sequence[Path], output_dir: Path, method: Method, request: Re
     make_directory("--output-dir", output_dir)
     outcomes: list[Outcome] = []
     layers: dict[LstLayer, None] = {}
+    told = None if request.overpass == "both" else request.overpass
     skipped: list[Skipped] = []
     for path in files:
         try:
-            listing = find_granules(path)
+            listing = find_granules(path, overpass=told, date=request.day(), product=request.product)
             again = {layer.path for layer in _namesakes(listing)}
             skipped += (left for left in listing.skipped if left.path not in again)
-            layers.update(dict.fromkeys(_layers(path, listing, request.overpass)))
+            layers.update(dict.fromkeys(_layers(path, listing, request)))
         except InputError as error:
             outcomes.append(_failure(path, "", error))
     if skipped and not layers and not outcomes:
@@ -155,17 +156,24 @@ def _line(error: Exception, path: Path) -> str:
     return text.removeprefix(f"{path}: ").removeprefix(f"{path.name}: ")
 
 
-def _layers(path: Path, listing: Listing, overpass: str) -> list[LstLayer]:
+def _layers(path: Path, listing: Listing, request: Request) -> list[LstLayer]:
     """The layers that were asked for, of those that a file or a folder holds.
 
     Raises:
         InputError: if there is none, unless a single file is but another layer of an LST granule.
     """
     if not listing.layers and path.is_dir():
-        raise InputError(f"{path}: holds no MOD11A1 or MYD11A1 granule; check the path")
-    layers = [layer for layer in (*listing.layers, *_namesakes(listing)) if overpass in (layer.overpass, "both")]
+        raise InputError(f"{path}: holds no LST at 1 km (docs/products.md); check the path")
+    layers = [
+        layer for layer in (*listing.layers, *_namesakes(listing)) if request.overpass in (layer.overpass, "both")
+    ]
     if not layers and listing.layers:
-        raise InputError(f"{path}: holds no LST of the overpass asked for ({overpass}); see --overpass")
+        raise InputError(f"{path}: holds no LST of the overpass asked for ({request.overpass}); see --overpass")
+    asked: tuple[tuple[Literal["date", "product"], Any], ...] = (("date", request.day()), ("product", request.product))
+    for key, wanted in asked:
+        layers = [layer for layer in layers if wanted is None or layer.says(key) in (wanted, None)]
+        if not layers and listing.layers:
+            raise InputError(f"{path}: holds no LST of the {key} asked for ({wanted}); see --{key}")
     return layers
 
 
@@ -176,7 +184,9 @@ def _namesakes(listing: Listing) -> list[LstLayer]:
         if found.path.is_file():
             skipped.setdefault(found.path.name.lower(), []).append(found.path)
     return [
-        LstLayer(path, layer.overpass) for layer in listing.layers for path in skipped.get(layer.path.name.lower(), [])
+        LstLayer(path, layer.overpass, layer.date, layer.product)
+        for layer in listing.layers
+        for path in skipped.get(layer.path.name.lower(), [])
     ]
 
 
@@ -184,8 +194,9 @@ def _rivals(layers: Iterable[LstLayer], directory: Path, factor: int, format: st
     """Layers that would share an output though they are not the same file's content, and what to say of each."""
     claims: dict[Path, list[LstLayer]] = {}
     for layer in layers:
-        with contextlib.suppress(GranuleError):  # a renamed one is known only when it is read
-            name = output_path(directory, parse_name(layer.path).granule, layer.overpass, factor, format)
+        granule = layer.granule
+        if granule is not None:  # a renamed one is known only when it is read
+            name = output_path(directory, granule, layer.overpass, factor, format)
             claims.setdefault(name, []).append(layer)
     found = {}
     for path, group in claims.items():
@@ -207,22 +218,22 @@ def _process(
     check_with_manifest(layer.path, verify=request.verify)
     try:
         name: GranuleName | Scene = parse_name(layer.path)
-    except GranuleError:  # a renamed HDF4 granule knows its name
-        name = scene = read_lst(layer.path, layer.overpass, request.policy())
+    except GranuleError:  # only its content says what it is, or where
+        name = scene = layer.read(request.policy())
     path = output_path(directory, name.granule, layer.overpass, method.factor, request.format)
     if method.ndvi is not None:
         ndvi = find_ndvi(method.ndvi, name)
         check_with_manifest(ndvi, verify=request.verify)
         method = dataclasses.replace(method, ndvi=ndvi)
     sources = sources_of(layer, method.ndvi)
-    identity = Identity(sources, method.name, method.checkpoint, options_of(request, method.conserves))
+    identity = Identity(sources, method.name, method.checkpoint, _options(layer, request, method))
     rival = made.setdefault(path, layer.path)
     if rival.resolve() != layer.path.resolve() and request.overwrite:
         raise InputError(f"{rival} of this run has made {path.name} already; give each its own --output-dir")
     if not request.overwrite and _is_finished(path, identity):
         return Outcome(layer.path, layer.overpass, "finished", "left as it is", path)
     identity_tags = identity.tags()  # before the files are read
-    scene = scene or read_lst(layer.path, layer.overpass, request.policy())
+    scene = scene or layer.read(request.policy())
     plan = plan_warp(scene, method.factor, request)
     with tqdm(unit="tile", leave=False, disable=None) as bar:
 
@@ -238,11 +249,11 @@ def _process(
     if plan is not None:
         fine = warp(fine, plan)
     note = _note(fine, method)
-    warning = fine.guide.warning(method.factor) if fine.guide else ""
+    warnings = _warnings(fine, method)
     tags = {**identity_tags, "command": printable(command), **_tags(fine, method)}
     write(path, fine, request.format, request.packed, tags)
     note = f"{note}, {time.perf_counter() - start:.1f} s"
-    return Outcome(layer.path, layer.overpass, "written", note, path, warning)
+    return Outcome(layer.path, layer.overpass, "written", note, path, warnings)
 
 
 def _is_finished(path: Path, identity: Identity) -> bool:
@@ -259,6 +270,19 @@ def _is_finished(path: Path, identity: Identity) -> bool:
     if difference is not None:
         raise InputError(f"{path.name}: {difference}")
     return True
+
+
+def _options(layer: LstLayer, request: Request, method: Method) -> dict[str, Any]:
+    """What decides a product beside its sources and the method: of a free name also what the user says of it."""
+    options = options_of(request, method.conserves)
+    free = layer.path.suffix.lower() in TIFF_SUFFIXES and (layer.date or layer.product)
+    return {**options, "said": f"{layer.product} {layer.date}"} if free else options
+
+
+def _warnings(fine: FineScene, method: Method) -> tuple[str, ...]:
+    guide = fine.guide.warning(method.factor) if fine.guide else ""
+    foreign = method.provenance.foreign_products([fine.source.product]) if method.provenance else ""
+    return tuple(line for line in (guide, foreign) if line)
 
 
 def _note(fine: FineScene, method: Method) -> str:
@@ -278,6 +302,7 @@ def _tags(fine: FineScene, method: Method) -> dict[str, str]:
         "product": source.product,
         "tile": source.tile,
         "date": source.date.isoformat(),
+        "period_days": str(source.period_days),
         "overpass": source.overpass,
         **_time_tags(source),
         "quality": source.note,

@@ -12,7 +12,7 @@ from lstsr_jax.product.region import crop, inside, locate
 from lstsr_jax.product.request import Request
 
 NOT_PRODUCED = 3
-"""Quality byte of pixels outside the source, where a warped product has some."""
+"""Quality code, in every scheme, of pixels outside the source, where a warped product has some."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -84,7 +84,7 @@ def warp(fine: FineScene, plan: WarpPlan) -> FineScene:
     quality = None
     if fine.quality is not None:
         nearest = warp_field(fine.quality, source, plan.grid, kind="nearest")
-        quality = np.where(shown, nearest, NOT_PRODUCED).astype(np.uint8)
+        quality = np.where(shown, nearest, NOT_PRODUCED).astype(fine.quality.dtype)
     return dataclasses.replace(
         fine,
         lst=lst,

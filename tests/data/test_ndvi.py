@@ -4,12 +4,14 @@ import shutil
 
 import numpy as np
 import pytest
+from rasterio.transform import Affine
 
 from data_builders import prepare
 from lstsr_jax.config import DataConfig
+from lstsr_jax.data.ndvi import ndvi_for
 from lstsr_jax.errors import InputError
 from lstsr_jax.evaluation import PROTOCOLS, evaluate
-from lstsr_jax.geo import NdviLibrary, read_ndvi
+from lstsr_jax.geo import NdviLibrary, find_granules, read_ndvi
 
 
 @pytest.fixture
@@ -89,15 +91,22 @@ def test_bad_directories(granules, tmp_path):
         prepare(DataConfig(granules=str(granules), ndvi=str(tmp_path / "empty"), data_dir=str(tmp_path)))
 
 
-def test_ndvi_on_another_grid(granules, shared_data, tmp_path):
-    """NDVI of the whole tile does not lie on the grid of granules that cover a part of it."""
+def test_ndvi_of_another_window_of_the_grid_is_cut_to_the_scene(granules):
+    """NDVI of a whole tile serves granules that cover a part of it, and reaches as far as it does."""
+    layer = find_granules(granules).layers[0]
+    scene, library = layer.read(), NdviLibrary(granules)
+    whole = ndvi_for(library, scene)
+    rows, cols = np.s_[30:100], np.s_[50:90]
+    place = scene.transform @ Affine.translation(50, 30)
+    part = dataclasses.replace(scene, lst=scene.lst[rows, cols], transform=place)
+    np.testing.assert_array_equal(ndvi_for(library, part), whole[rows, cols])
+    beyond = dataclasses.replace(scene, lst=scene.lst, transform=place)
+    expected = np.full(whole.shape, np.nan, np.float32)
+    expected[: 128 - 30, : 128 - 50] = whole[30:, 50:]
+    np.testing.assert_array_equal(ndvi_for(library, beyond), expected)
+    between = dataclasses.replace(scene, transform=scene.transform @ Affine.translation(0.3, 0))
     with pytest.raises(InputError, match="NDVI is not on the grid of"):
-        prepare(
-            DataConfig(
-                granules=str(granules), ndvi=str(shared_data / "mod13a2_h18v04_2020"), patch_size=32,
-                data_dir=str(tmp_path),
-            )
-        )  # fmt: skip
+        ndvi_for(library, between)
 
 
 def test_hdf4_wins_over_geotiff_and_a_newer_production_over_an_older(tmp_path):

@@ -77,7 +77,7 @@ def test_missing_and_foreign_directories(tmp_path):
     foreign = tmp_path / "foreign"
     foreign.mkdir()
     (foreign / "MOD13A2.A2020001.h18v04.061.2020018001022.hdf").write_bytes(b"")
-    with pytest.raises(InputError, match="no MOD11A1 or MYD11A1 LST among its 1 files"):
+    with pytest.raises(InputError, match="no LST at 1 km among its 1 files"):
         prepare(DataConfig(granules=str(foreign), data_dir=str(tmp_path)))
 
 

@@ -1,6 +1,7 @@
 """The models that come with the package, by name and by alias.
 
-Each is a checkpoint directory beside this file; ``index.json`` holds their names, aliases and fingerprints.
+Each is a checkpoint directory beside this file; ``index.json`` holds their names, aliases, fingerprints
+and the products they were trained on.
 ``python -m lstsr_jax.predictor.shipped WORKDIR --name NAME --alias ALIAS`` adds one.
 """
 
@@ -12,7 +13,7 @@ INDEX = FOLDER / "index.json"
 
 
 def index() -> dict[str, dict[str, str]]:
-    """Per shipped model: its alias and the fingerprint of its weights."""
+    """Per shipped model: its alias, the fingerprint of its weights, and its products, separated by commas."""
     return json.loads(INDEX.read_text()) if INDEX.is_file() else {}
 
 
@@ -27,6 +28,12 @@ def shipped(name: str) -> Path | None:
         if name in (model, entry["alias"]):
             return FOLDER / model
     return None
+
+
+def trained_products(name: str) -> tuple[str, ...] | None:
+    """The LST products that the shipped model called ``name`` (or by its alias) was trained on; None if it is none."""
+    directory = shipped(name)
+    return None if directory is None else tuple(index()[directory.name]["products"].split(","))
 
 
 def expected_fingerprint(directory: Path) -> str | None:
