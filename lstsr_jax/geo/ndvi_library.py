@@ -72,8 +72,8 @@ class NdviLibrary:
             )
             known = [name for name in products if name in ("MOD13Q1", "MOD13A2")] or list(products)
             raise GranuleError(
-                f"--ndvi {directory}: no {' or '.join(known)} granule nor one of their kind{seen}; give granules or their "
-                "<granule>_..._16_days_NDVI.tif files (docs/products.md)"
+                f"--ndvi {directory}: no {' or '.join(known)} granule nor one of their kind{seen}; give granules or "
+                "their <granule>_..._16_days_NDVI.tif files (docs/products.md)"
             )
 
     def _skip(self, path: Path, reason: str) -> None:
