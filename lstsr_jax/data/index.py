@@ -177,7 +177,9 @@ def _require_one_period(periods: dict[int, Scene], rule: CutRule) -> None:
             f"{scene.product} ({'daily' if days == 1 else f'means of {days} days'}, {scene.path.name})"
             for days, scene in sorted(periods.items())
         )
-        raise InputError(f"--granules: holds {named}; give one of them, or mix them with --data.mix-periods")
+        raise InputError(
+            f"--granules: holds {named}; give a folder of one kind, or train on both with train.py --data.mix-periods"
+        )
     if rule.split_by == "day":
         raise InputError("--data.split-by day: a mean of eight days holds days of other splits; split by date or place")
 

@@ -86,6 +86,8 @@ def _found(head: bytes) -> str:
     for magic, packer in _PACKED.items():
         if head.startswith(magic):
             return f"packed by {packer}; unpack it"
+    if head.startswith(b"CDF"):
+        return "a classic netCDF; convert it by nccopy -k nc4"
     for magic, kind in _BINARY.items():
         if head.startswith(magic):
             return f"{kind}; give it the right suffix, or download it again"

@@ -68,6 +68,8 @@ def _place_of(path: Path) -> str | None:
         return None
     unit = "degrees" if crs.is_geographic else "m"
     pixels = f"pixels of {abs(transform.a):.6g} {unit}"
+    if crs.is_geographic and any(abs(abs(transform.a) * 120 * factor - 1) < PIXEL_TOLERANCE for factor in (1, 2, 4)):
+        return None  # as a nearest-neighbour copy of the grid is
     if not is_sinusoidal(crs):
         return f"lies on {projection_name(crs)} with {pixels}, not on the MODIS sinusoidal grid"
     if all(abs(abs(transform.a) * factor / PIXEL_M - 1) > PIXEL_TOLERANCE for factor in (1, 4)):  # 1 km and 250 m

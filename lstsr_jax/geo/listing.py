@@ -17,7 +17,6 @@ from lstsr_jax.geo.names import (
     HDF_SUFFIXES,
     NETCDF_SUFFIXES,
     TIFF_SUFFIXES,
-    GranuleName,
     UnknownNameError,
     lst_overpasses,
 )
@@ -234,17 +233,17 @@ def _of_folder(directory: Path, recursive: bool, told: Said) -> Listing:
     files, skipped = walk(directory, recursive)
     files = [path for path in files if path.name not in BOOKKEEPING]
     rivals: dict[_Key, list[tuple[_Rank, LstLayer]]] = {}
-    quality: list[tuple[Path, GranuleName]] = []
+    quality: list[tuple[Path, Said]] = []
     for path in files:
         try:
-            found, name = _in_folder(path, told)
+            found, said = _in_folder(path, told), said_by(path)
         except GranuleError as error:
             skipped.append(Skipped(path, str(error).removeprefix(f"{path}: ").removeprefix(f"{path.name}: ")))
             continue
-        if name is not None and name.layer is not None and name.layer.startswith("QC"):
-            quality.append((path, name))
+        if not found and (said.layer or "").startswith("QC"):
+            quality.append((path, said))
         elif not found:
-            skipped.append(Skipped(path, _other_layer(said_by(path).layer if name is None else name.layer)))
+            skipped.append(Skipped(path, _other_layer(said.layer)))
         for key, rank, layer in found:
             rivals.setdefault(key, []).append((rank, layer))
     layers: list[LstLayer] = []
@@ -259,14 +258,14 @@ def _of_folder(directory: Path, recursive: bool, told: Said) -> Listing:
         for group in rivals.values()
         for _, layer in group
     }
-    for path, name in quality:
-        if (path.parent, name.granule, name.overpass) not in used:
-            skipped.append(Skipped(path, f"quality without its LST beside it ({name.granule}, {name.overpass})"))
+    for path, said in quality:
+        if (path.parent, said.granule, said.overpass) not in used:
+            skipped.append(Skipped(path, f"quality without its LST beside it ({said.granule}, {said.overpass})"))
     return Listing(layers, sorted(skipped))
 
 
-def _in_folder(path: Path, told: Said) -> tuple[list[tuple[_Key, _Rank, LstLayer]], GranuleName | None]:
-    """The layers of a file in a folder, where only its name counts, with key and rank; and an archive's name.
+def _in_folder(path: Path, told: Said) -> list[tuple[_Key, _Rank, LstLayer]]:
+    """The layers of a file in a folder, where only its name counts, with key and rank; none of another layer.
 
     Raises:
         GranuleError: it is no LST.
@@ -281,7 +280,7 @@ def _in_folder(path: Path, told: Said) -> tuple[list[tuple[_Key, _Rank, LstLayer
         layers = _of_netcdf(path, told)
         return [
             ((f"{layer.date:%Y%j}", path.stem, "", layer.overpass), ("", "", True, True), layer) for layer in layers
-        ], None
+        ]
     try:
         name, overpasses = lst_overpasses(path)
     except UnknownNameError as error:
@@ -294,19 +293,19 @@ def _in_folder(path: Path, told: Said) -> tuple[list[tuple[_Key, _Rank, LstLayer
             path, said.product or told.product, said.date or told.date, said.overpass or told.overpass
         )
         if said.layer is not None and said.pixels != TILE_PIXELS:
-            return [], None
+            return []
         if said.missing:
             raise UnknownNameError(silent(path, said)) from None
         if said.product not in PRODUCTS:
             raise
         key: _Key = (f"{said.date:%Y%j}", said.granule, str(said.product), said.overpass or "day")
-        return [(key, ("", "", False, True), _free_layer(path, said, told))], None
+        return [(key, ("", "", False, True), _free_layer(path, said, told))]
     whole = path.suffix.lower() in HDF_SUFFIXES
     rank = (name.collection, name.production, whole, not name.copy)
     return [
         ((f"{name.date:%Y%j}", name.tile, name.product, overpass), rank, LstLayer(path, overpass))
         for overpass in overpasses
-    ], name
+    ]
 
 
 def _other_layer(layer: str | None) -> str:
@@ -321,6 +320,9 @@ def _is_notable(path: Path) -> bool:
         return False
     try:
         _, overpasses = lst_overpasses(path)
+    except UnknownNameError:
+        said = said_by(path)
+        return said.layer is None or said.pixels == TILE_PIXELS
     except GranuleError:
         return True
     return bool(overpasses)

@@ -20,12 +20,12 @@ from lstsr_jax.geo.layer_file import place_band
 from lstsr_jax.geo.names import require_lst_product
 from lstsr_jax.geo.physical import lst_of_band
 from lstsr_jax.geo.place import PIXEL_TOLERANCE
-from lstsr_jax.geo.products import LST_EXPECTED, PRODUCTS, Overpass, describe_product
+from lstsr_jax.geo.products import LST_EXPECTED, PRODUCTS, Overpass, describe_product, foreign_kind
 from lstsr_jax.geo.quality import NOT_PRODUCED, SCHEMES, QualityPolicy, codes_of_band
 from lstsr_jax.geo.scene import Scene, observed
 from lstsr_jax.geo.stored import view_of_band
 
-_SHORT: Final = re.compile(r"(?<![A-Z0-9])((?:VJ[12]|[A-Z]{3})\d{2}[A-Z0-9_]{1,4}?)(?:\.\d{3})?(?![A-Z0-9])")
+_SHORT: Final = re.compile(r"(?<![A-Z0-9])((?:VJ[12]|[A-Z]{3})\d{2}[A-Z0-9_]{0,4}?)(?:\.\d{3})?(?![A-Z0-9])")
 _TIME: Final = re.compile(r"(days|hours|minutes|seconds) since (\d{1,4}-\d{1,2}-\d{1,2})", re.I)
 _DAY_S: Final = {"days": 86400.0, "hours": 3600.0, "minutes": 60.0, "seconds": 1.0}
 
@@ -164,6 +164,10 @@ def _product(path: Path, file: HdfGranule, said: Said) -> str:
         raise GranuleError(f"{path}: named {said.product} but holds {describe_product(inside)}; leave product out")
     product = inside or said.product
     if product is None:
+        known = {layers.lst.lower() for row in PRODUCTS.values() for layers in row.layers.values()}
+        if (kind := foreign_kind(path.name)) is not None or not known & {name.lower() for name in file.names}:
+            held = f"holds {', '.join(file.names[:6]) or 'nothing'}, no LST of a product that is known here"
+            raise GranuleError(f"{path}: {kind or held}; {LST_EXPECTED}")
         raise GranuleError(
             f"{path}: a netCDF that does not say its product; say it with product= (read_lst) or --product (predict.py)"
         )

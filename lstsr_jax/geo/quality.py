@@ -210,7 +210,7 @@ def accept(qc: ArrayLike, policy: QualityPolicy = DEFAULT_POLICY, scheme: Qualit
         ValueError: of another type.
     """
     codes = _codes(qc, scheme)
-    return _kept(policy, scheme.name)[codes]
+    return _kept(policy, scheme.name).take(codes)
 
 
 def codes_of_band(path: Path, band: Band, scheme: QualityScheme = MOD11) -> NDArray[Any]:

@@ -22,7 +22,7 @@ def to_kelvin(stored: NDArray[Any]) -> NDArray[np.float32]:
 def values_of(stored: NDArray[Any], packing: Packing) -> NDArray[np.float32]:
     """Values of stored numbers, float32; NaN outside the valid range."""
     if stored.dtype == np.dtype(packing.dtype) and stored.dtype.itemsize <= 2 and stored.dtype.kind == "u":
-        return _table(packing)[stored]
+        return _table(packing).take(stored)
     return _unpacked(stored, packing)
 
 

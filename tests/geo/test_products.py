@@ -17,12 +17,14 @@ from lstsr_jax.geo import (
     QualityPolicy,
     accept,
     decode,
+    describe_skipped,
     find_granules,
     read_lst,
     read_ndvi,
     read_scenes,
     simulate_granule,
     simulate_landscape,
+    with_companions,
     write_granule,
     write_raster,
 )
@@ -314,3 +316,61 @@ def test_real_viirs_ndvi_equals_h5py(shared_data):
     np.testing.assert_allclose(scene.ndvi, np.where(good, stored * 1e-4, np.nan), atol=1e-7)
     assert (scene.product, scene.tile, scene.date) == ("VNP13A2", "h18v09", datetime.date(2025, 1, 1))
     assert np.isfinite(scene.ndvi).sum() > 10_000
+
+
+def test_a_folder_of_subsets_tells_nothing_of_what_is_read_with_the_lst(simulated, tmp_path):
+    write_granule(simulated("MOD11A2"), tmp_path, "appeears")
+    listing = find_granules(tmp_path)
+    assert [layer.overpass for layer in listing.layers] == ["day", "night"]
+    assert not [path for path, _ in listing.skipped if "_QC_" in path.name]
+    assert describe_skipped(listing.skipped) == ["skipped: 4 other files (4 .tif)"]  # view times and angles
+    used = with_companions(listing.layers)
+    assert used == set(tmp_path.iterdir())
+    next(tmp_path.glob("*_LST_Day_*")).unlink()
+    assert [reason for _, reason in find_granules(tmp_path).skipped if "without its LST" in reason]
+
+
+def test_a_copy_in_degrees_of_a_silent_name_asks_for_what_is_not_said(simulated, tmp_path):
+    source = next(p for p in write_granule(simulated("MOD11A1"), tmp_path / "in", "appeears") if "LST_Day" in p.name)
+    path = source.rename(tmp_path / "my_lst.tif")
+    with pytest.raises(GranuleError, match="say it with --product, --date, --overpass"):
+        find_granules(path)
+    scene = read_lst(path, "day", date=DATE, product="MOD11A1")
+    assert scene.tile.endswith("h17v05") and np.isfinite(scene.lst).any()
+
+
+def test_other_hdf5_and_netcdf_files_are_told_what_they_are(tmp_path):
+    for name, attributes, text in (
+        ("ECOSTRESS_L2_LSTE_03350_001.h5", {}, "looks like ECOSTRESS LST at 70 m"),
+        ("era5.nc", {}, "holds skt, no LST of a product"),
+        ("VNP21.A2024316.1830.002.nc", {"ShortName": "VNP21"}, r"VNP21 \(LST of a swath\) is not 1 km LST"),
+        ("any.nc", {"title": "MOD11C3.061 for aid0001"}, r"MOD11C3 \(monthly means of LST at 0.05 degrees\)"),
+        ("MOD11A1.nc", {"title": "MOD11A1.061 for aid0001"}, "no variable LST_Day_1km or LST_Night_1km of MOD11A1"),
+    ):
+        with h5py.File(tmp_path / name, "w") as file:
+            file["skt"] = np.zeros((3, 4, 5), np.float32)
+            file.attrs.update(attributes)
+        with pytest.raises(GranuleError, match=text) as caught:
+            read_lst(tmp_path / name)
+        assert "rename" not in str(caught.value)
+    (tmp_path / "old.nc").write_bytes(b"CDF\x01" + bytes(100))
+    with pytest.raises(GranuleError, match="a classic netCDF; convert it by nccopy"):
+        read_lst(tmp_path / "old.nc")
+
+
+def test_a_real_granule_crashing_the_library_costs_that_granule(simulated, tmp_path):
+    """Bytes changed anywhere in an HDF5 granule: read, or one line; never the end of the run, never other numbers."""
+    (path,) = write_granule(simulated("VNP21A1D"), tmp_path)
+    whole, good = path.read_bytes(), read_lst(path)
+    rng = np.random.default_rng(0)
+    refused = 0
+    for place in rng.integers(0, len(whole), 60):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1 :])
+        try:
+            np.testing.assert_array_equal(read_lst(path).lst, good.lst)
+        except GranuleError as error:
+            refused += 1
+            assert "\n" not in str(error)
+    assert 0 < refused < 60
+    path.write_bytes(whole)
+    np.testing.assert_array_equal(read_lst(path).lst, good.lst)
