@@ -23,7 +23,8 @@ from lstsr_jax.geo.grid import (
     tile_of,
     tile_transform,
 )
-from lstsr_jax.geo.listing import Listing, LstLayer, Skipped, describe_skipped, find_granules
+from lstsr_jax.geo.layer import LstLayer
+from lstsr_jax.geo.listing import Listing, Skipped, describe_skipped, find_granules
 from lstsr_jax.geo.names import GranuleName, parse_name
 from lstsr_jax.geo.ndvi import NdviScene, period_start, read_ndvi
 from lstsr_jax.geo.ndvi_library import PRODUCTS_1KM, PRODUCTS_250M, NdviLibrary

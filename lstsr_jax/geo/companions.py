@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from lstsr_jax.geo.free_names import said_by
+from lstsr_jax.geo.layer import LstLayer
 from lstsr_jax.geo.layer_file import stems_beside
-from lstsr_jax.geo.listing import LstLayer
 from lstsr_jax.geo.products import PRODUCTS
 
 

@@ -5,11 +5,7 @@ netCDF-4 files are HDF5 too. Every compressed chunk ends with a checksum that zl
 """
 
 import contextlib
-import math
-import os
-import zlib
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Final
 
 import h5py
@@ -85,10 +81,7 @@ class Hdf5File:
             raise DamageError(f"{name} has shape {tuple(found.shape)}")
         if found.dtype.kind not in "iuf":
             raise DamageError(f"{name} holds no numbers but {found.dtype}")
-        if index is not None:
-            return _attributes(found), np.ascontiguousarray(found[index])
-        inflated = _inflated(found)
-        return _attributes(found), np.ascontiguousarray(found[()]) if inflated is None else inflated
+        return _attributes(found), np.ascontiguousarray(found[()] if index is None else found[index])
 
 
 @contextlib.contextmanager
@@ -102,44 +95,6 @@ def _told() -> Iterator[None]:
         raise DamageError(f"HDF5: {error}") from None
     except (KeyError, RuntimeError, ValueError, TypeError) as error:
         raise DamageError(f"HDF5: {error}") from None
-
-
-def _inflated(found: h5py.Dataset) -> "NDArray[Any] | None":
-    """The numbers of a dataset of deflated chunks, several at a time: h5py reads one after the other.
-
-    Returns:
-        None where they are stored in another way, which h5py knows.
-
-    Raises:
-        DamageError: a chunk is damaged; zlib compares its checksum.
-    """
-    stored = found.id.get_create_plist()
-    plain = (
-        found.chunks is not None and stored.get_nfilters() == 1 and stored.get_filter(0)[0] == h5py.h5z.FILTER_DEFLATE
-    )
-    if not plain or found.ndim != 2:
-        return None
-    chunks = [found.id.get_chunk_info(number) for number in range(found.id.get_num_chunks())]
-    whole = math.prod(math.ceil(side / part) for side, part in zip(found.shape, found.chunks, strict=True))
-    if len(chunks) != whole or whole > 64 or any(chunk.filter_mask for chunk in chunks):
-        return None
-    values = np.empty(found.shape, found.dtype)
-
-    def inflate(offset: tuple[int, int], raw: bytes) -> None:
-        size = math.prod(found.chunks) * found.dtype.itemsize
-        part = np.frombuffer(zlib.decompress(raw, bufsize=size), found.dtype)
-        if part.size != math.prod(found.chunks):
-            raise DamageError("HDF5: a chunk has another length than its dataset says")
-        target = values[offset[0] : offset[0] + found.chunks[0], offset[1] : offset[1] + found.chunks[1]]
-        target[...] = part.reshape(found.chunks)[: target.shape[0], : target.shape[1]]
-
-    with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
-        raw = (found.id.read_direct_chunk(chunk.chunk_offset)[1] for chunk in chunks)
-        try:
-            list(pool.map(inflate, (chunk.chunk_offset for chunk in chunks), raw))
-        except zlib.error as error:
-            raise DamageError(f"HDF5: {error}") from None
-    return values
 
 
 def _attributes(found: h5py.Dataset) -> dict[str, Any]:
