@@ -4,6 +4,7 @@ import datetime
 from collections.abc import Sequence
 from pathlib import Path
 
+from lstsr_jax.geo.cube import open_cube, read_cube
 from lstsr_jax.geo.errors import GranuleError
 from lstsr_jax.geo.free_names import Said, said_by
 from lstsr_jax.geo.granule_file import granule_name, read_granule
@@ -11,7 +12,7 @@ from lstsr_jax.geo.hdf import HdfGranule, open_hdf
 from lstsr_jax.geo.identify import unknown_file
 from lstsr_jax.geo.layer_file import read_layer
 from lstsr_jax.geo.names import HDF_SUFFIXES, NETCDF_SUFFIXES, TIFF_SUFFIXES
-from lstsr_jax.geo.netcdf import describe_dates, open_cube, read_cube
+from lstsr_jax.geo.netcdf import describe_dates
 from lstsr_jax.geo.products import PRODUCTS, Overpass
 from lstsr_jax.geo.quality import DEFAULT_POLICY, QualityPolicy
 from lstsr_jax.geo.scene import Scene

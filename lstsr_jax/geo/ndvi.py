@@ -18,7 +18,8 @@ from lstsr_jax.geo.grid import SINUSOIDAL
 from lstsr_jax.geo.hdf import open_hdf
 from lstsr_jax.geo.identify import unknown_file
 from lstsr_jax.geo.layer_file import place_band
-from lstsr_jax.geo.names import HDF_SUFFIXES, NAME_FORM, TIFF_SUFFIXES
+from lstsr_jax.geo.names import HDF_SUFFIXES, NAME_FORM, NETCDF_SUFFIXES, TIFF_SUFFIXES
+from lstsr_jax.geo.netcdf import band_of, describe_dates, frame_of, product_inside
 from lstsr_jax.geo.physical import NDVI_PHYSICAL, ndvi_of_band, require_valid
 from lstsr_jax.geo.place import require_product
 from lstsr_jax.geo.products import NDVI_EXPECTED, NDVI_PRODUCTS, NdviProduct, describe_product
@@ -59,15 +60,18 @@ def period_start(date: datetime.date) -> datetime.date:
     return date - datetime.timedelta(days=(day - 1) % PERIOD_DAYS)
 
 
-def read_ndvi(path: str | Path, reliability: Collection[int] | None = None) -> NdviScene:
+def read_ndvi(
+    path: str | Path, reliability: Collection[int] | None = None, *, near: datetime.date | None = None
+) -> NdviScene:
     """Read a 16-day NDVI layer.
 
     Args:
         path: a granule of a product of `NDVI_PRODUCTS` (.hdf, .h5), or its NDVI layer as GeoTIFF, such as
-            `<granule>_1_km_16_days_NDVI.tif` or AppEEARS's.
+            `<granule>_1_km_16_days_NDVI.tif` or AppEEARS's, or a netCDF of AppEEARS or OPeNDAP.
         reliability: ranks of the pixel reliability layer to keep, where there is one (granules only). None for the
             product's usual ones: of MOD13 0 good, 1 marginal and 2 snow, not 3 cloudy and -1 not processed; of VNP13
             and VJ113 0 excellent to 6 poor and 8 snow.
+        near: of a netCDF of several periods the one that holds this day or lies nearest to it.
 
     Returns:
         The scene.
@@ -78,9 +82,13 @@ def read_ndvi(path: str | Path, reliability: Collection[int] | None = None) -> N
     path = Path(path)
     if path.suffix.lower() in HDF_SUFFIXES:
         return _read_granule(path, reliability)
+    if path.suffix.lower() in NETCDF_SUFFIXES:
+        return _read_netcdf(path, reliability, near)
     if path.suffix.lower() in TIFF_SUFFIXES:
         return _read_tiff(path)
-    raise unknown_file(path, "neither .hdf, .h5 nor .tif", "give a MOD13, VNP13 or VJ113 granule or its NDVI layer")
+    raise unknown_file(
+        path, "neither .hdf, .h5, .nc nor .tif", "give a MOD13, VNP13 or VJ113 granule or its NDVI layer"
+    )
 
 
 def _read_granule(path: Path, reliability: Collection[int] | None) -> NdviScene:
@@ -107,6 +115,36 @@ def _read_granule(path: Path, reliability: Collection[int] | None) -> NdviScene:
             raise GranuleError(f"{path}: {row.reliability} has shape {rank.shape}, not {shape}; download it again")
         ndvi[~np.isin(rank, list(row.ranks if reliability is None else reliability))] = np.nan
     return NdviScene(ndvi, transform, SINUSOIDAL, name.date, name.tile, row.name, name.granule, path)
+
+
+def _read_netcdf(path: Path, reliability: Collection[int] | None, near: datetime.date | None) -> NdviScene:
+    said = said_by(path)
+    with open_hdf(path) as file:
+        row = _row(path, product_inside(file) or said.product or "an unnamed product")
+        names = {name.strip("_").replace(" ", "_"): name for name in file.names}
+        key, rank_key = (name.replace(" ", "_") for name in (row.layer, row.reliability))
+        if key not in names:
+            raise GranuleError(f"{path}: no variable {key}, only {', '.join(file.names[:6])}; {NDVI_EXPECTED}")
+        frame = frame_of(path, file, names[key], said, row.pixels)
+        if near is None and len(frame.dates) > 1:
+            raise GranuleError(f"{path}: {describe_dates(frame.dates)}; choose the nearest with near=")
+        date = frame.dates[0] if near is None else min(frame.dates, key=lambda day: (days_between(day, near), day))
+        band = band_of(frame, file, names[key], date)
+        rank = band_of(frame, file, names[rank_key], date).values if rank_key in names else None
+    placement = place_band(path, band, None, row.pixels)
+    ndvi: NDArray[Any] = placement.settle(ndvi_of_band(path, band), np.nan)
+    if rank is not None:
+        kept = np.isin(rank, list(row.ranks if reliability is None else reliability))
+        ndvi[~placement.settle(kept, False)] = np.nan
+    return NdviScene(
+        ndvi, placement.transform, placement.crs, date, placement.tile, row.name, f"{path.stem}_A{date:%Y%j}", path
+    )
+
+
+def days_between(first: datetime.date, date: datetime.date) -> int:
+    """Days between `date` and the 16-day period that starts on `first`; zero inside it."""
+    days = (date - first).days
+    return max(-days, days - (PERIOD_DAYS - 1), 0)
 
 
 def _read_tiff(path: Path) -> NdviScene:

@@ -9,7 +9,7 @@ from typing import Final
 from lstsr_jax.geo.errors import GranuleError
 from lstsr_jax.geo.free_names import said_by
 from lstsr_jax.geo.names import HDF_SUFFIXES, TIFF_SUFFIXES, parse_name
-from lstsr_jax.geo.ndvi import PERIOD_DAYS
+from lstsr_jax.geo.ndvi import days_between
 from lstsr_jax.geo.products import NDVI_PRODUCTS
 from lstsr_jax.geo.walk import Skipped, walk
 
@@ -94,8 +94,8 @@ class NdviLibrary:
         periods = self._files.get(tile) or self._files.get(ANYWHERE, {})
         if not periods:
             return None
-        start = min(periods, key=lambda first: (_distance(first, date), -periods[first][0][0], first))
-        return periods[start][1] if _distance(start, date) <= LARGEST_DISTANCE_DAYS else None
+        start = min(periods, key=lambda first: (days_between(first, date), -periods[first][0][0], first))
+        return periods[start][1] if days_between(start, date) <= LARGEST_DISTANCE_DAYS else None
 
 
 def _age(path: Path) -> tuple[str, str, bool]:
@@ -105,9 +105,3 @@ def _age(path: Path) -> tuple[str, str, bool]:
     except GranuleError:
         return "", "", True
     return name.collection, name.production, not name.copy
-
-
-def _distance(first: datetime.date, date: datetime.date) -> int:
-    """Days between ``date`` and the period that starts on ``first``; zero inside it."""
-    days = (date - first).days
-    return max(-days, days - (PERIOD_DAYS - 1), 0)

@@ -80,7 +80,7 @@ def read_guide(path: Path, scene: Scene, transform: Affine, shape: tuple[int, in
         InputError: if there is no such file, or it lies elsewhere.
     """
     path = find_ndvi(path, scene)
-    source = read_ndvi(path)
+    source = read_ndvi(path, near=scene.date)
     ndvi = np.full(shape, np.nan, np.float32)
     reproject(
         source.ndvi,
