@@ -116,6 +116,8 @@ def read_cube(cube: Cube, file: HdfGranule, overpass: Overpass, date: datetime.d
 
 def _product(path: Path, file: HdfGranule, said: Said) -> str:
     """The product, by content if that says it."""
+    if str(file.texts.get("software", "")).startswith("lstsr-jax"):
+        raise GranuleError(f"{path}: a map of this software, not LST at 1 km; give what it was made from")
     inside = product_inside(file)
     if inside is not None and said.product is not None and said.product != inside:
         raise GranuleError(f"{path}: named {said.product} but holds {describe_product(inside)}; leave product out")

@@ -120,3 +120,16 @@ def test_a_mean_of_eight_days_has_its_period_as_bounds(place, tmp_path):
         assert [str(end)[:10] for end in data["time_bnds"].values] == ["2020-12-26", "2021-01-01"]
         assert 8 < float(data["view_time"]) < 13 and "mean of 8 days" in data.attrs["title"]
         assert data["qc"].attrs["flag_meanings"].split()[-1] == "lst_error_above_3_K"
+    assert "a map of this software" in str(run([outcome.output], tmp_path / "again").failed[0])
+
+
+def test_a_map_in_netcdf_keeps_sixteen_bits_of_quality(place, tmp_path):
+    simulated = granule(place, "VJ121A1D")
+    (path,) = write_granule(simulated, tmp_path)
+    (outcome,) = run([path], tmp_path / "out", format="netcdf").outcomes
+    with xarray.open_dataset(outcome.output, engine="h5netcdf") as data:
+        assert data["qc"].dtype == np.uint16
+        np.testing.assert_array_equal(data["qc"].values[::4, ::4], simulated.layers["QC"])
+        flags = dict(zip(data["qc"].attrs["flag_meanings"].split(), data["qc"].attrs["flag_values"], strict=True))
+        assert flags["lst_error_at_most_1_K"] == 0b11 << 14 and flags["cloudy"] == 0b11 << 4
+        assert "bits 6-7 iterations" in data["qc"].attrs["legend"]
