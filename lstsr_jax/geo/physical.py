@@ -22,6 +22,8 @@ NDVI_FILL: Final = -3000
 NDVI_PHYSICAL: Final = (-0.2, 1.0)
 TOLERATED_SHARE: Final = 1e-3
 """Share of unphysical values up to which a floating-point layer is read, without them; integers may have none."""
+TOLERATED_MARKER_SHARE: Final = 0.05
+"""The same where all of them are one number: then it marks gaps, such as a fill of 0 that an offset was added to."""
 
 _SAME_SCALE = 1e-9  # some writers round a scale to float32
 _NO_UNIT = ("", "1", "none", "na", "n/a", "-")
@@ -129,7 +131,7 @@ def lst_of_band(path: Path, band: Band) -> NDArray[np.float32]:
 
     Raises:
         GranuleError: the numbers are not LST in kelvin: none is physical, an integer is not, or more than
-            one in a thousand of floating point is not.
+            one in a thousand of floating point is not (one in twenty where all of these are one number: a gap marker).
     """
     unit = band.units.strip().lower().replace(" ", "_")
     if unit not in (*_NO_UNIT, *_KELVIN, *_CELSIUS, *_FAHRENHEIT):
@@ -238,7 +240,11 @@ def _require_physical(
     """Refuse a layer whose values, where something is `seen`, are not physical."""
     odd = seen & ~_physical(values.astype(np.float32), quantity)
     count, bad = int(seen.sum()), int(odd.sum())
-    if bad <= (TOLERATED_SHARE * count if band.values.dtype.kind == "f" else 0):
+    tolerated = 0.0
+    if band.values.dtype.kind == "f":
+        marker = bad > 0 and np.ptp(band.values[odd]) == 0
+        tolerated = TOLERATED_MARKER_SHARE if marker else TOLERATED_SHARE
+    if bad <= tolerated * count:
         return
     low, high = quantity.bounds
     bounds = f"{low:g}..{high:g}{quantity.unit}"

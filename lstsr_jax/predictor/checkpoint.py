@@ -183,9 +183,11 @@ def _read_once(path: Path) -> None:
     """Read every array, one after the other: when one fails, the others that orbax reads meanwhile write tracebacks.
 
     Raises:
-        ValueError: tensorstore's, if a file is absent, short or cannot be decompressed.
+        ValueError: tensorstore's, if a file is absent, short or cannot be decompressed; or the manifest is absent.
     """
     if not (path / "manifest.ocdbt").is_file():
+        if any(path.glob("ocdbt.process_*")):  # orbax would leave threads behind that write tracebacks
+            raise ValueError("manifest.ocdbt is missing")
         return  # not in the one-file form; orbax reports what is missing itself
     store = {"driver": "ocdbt", "base": f"file://{path}/"}
     for key in tensorstore.KvStore.open(store).result().list().result():

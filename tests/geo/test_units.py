@@ -110,6 +110,21 @@ def test_lst_in_another_unit_is_refused_by_name(lst_path, stored, dtype, declare
     refused(read_lst, write(lst_path, stored, dtype, **declared), *texts)
 
 
+def test_one_number_that_no_land_has_marks_gaps_of_a_float_layer(lst_path):
+    """Gaps of 0 to which a correction was added with the rest of the layer."""
+    values = KELVIN + 10
+    values.flat[:: 1000 // 30] = 10.0
+    marked = values == 10.0
+    assert 0.02 < marked.mean() < 0.05
+    scene = read_lst(write(lst_path, values, "float32"))
+    np.testing.assert_array_equal(np.isnan(scene.lst), marked)
+    np.testing.assert_array_equal(scene.lst[~marked], values[~marked].astype(np.float32))
+    values.flat[::10] = 10.0
+    refused(read_lst, write(lst_path, values, "float32"), "10 marks gaps", "-a_nodata 10")
+    values.flat[::10], values.flat[5] = KELVIN.flat[::10], 11.0  # two numbers mark nothing
+    refused(read_lst, write(lst_path, values, "float32"), "not within 150..400 K")
+
+
 def test_a_share_of_unphysical_values_is_an_error(lst_path):
     """A half-converted layer, and gaps that are marked by a number that nothing declares."""
     half = KELVIN.copy()
