@@ -23,7 +23,7 @@ NDVI_PHYSICAL: Final = (-0.2, 1.0)
 TOLERATED_SHARE: Final = 1e-3
 """Share of unphysical values up to which a floating-point layer is read, without them; integers may have none."""
 TOLERATED_MARKER_SHARE: Final = 0.05
-"""The same where all of them are one number: then it marks gaps, such as a fill of 0 that an offset was added to."""
+"""The same where all of them are one number below the range: it marks gaps, such as a 0 with an offset added to it."""
 
 _SAME_SCALE = 1e-9  # some writers round a scale to float32
 _NO_UNIT = ("", "1", "none", "na", "n/a", "-")
@@ -131,7 +131,8 @@ def lst_of_band(path: Path, band: Band) -> NDArray[np.float32]:
 
     Raises:
         GranuleError: the numbers are not LST in kelvin: none is physical, an integer is not, or more than
-            one in a thousand of floating point is not (one in twenty where all of these are one number: a gap marker).
+            one in a thousand of floating point is not (one in twenty where all of these are one lower number: a gap
+            marker).
     """
     unit = band.units.strip().lower().replace(" ", "_")
     if unit not in (*_NO_UNIT, *_KELVIN, *_CELSIUS, *_FAHRENHEIT):
@@ -242,7 +243,7 @@ def _require_physical(
     count, bad = int(seen.sum()), int(odd.sum())
     tolerated = 0.0
     if band.values.dtype.kind == "f":
-        marker = bad > 0 and np.ptp(band.values[odd]) == 0
+        marker = bad > 0 and np.ptp(band.values[odd]) == 0 and values[odd].max() < quantity.bounds[0]
         tolerated = TOLERATED_MARKER_SHARE if marker else TOLERATED_SHARE
     if bad <= tolerated * count:
         return

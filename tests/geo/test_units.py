@@ -121,7 +121,10 @@ def test_one_number_that_no_land_has_marks_gaps_of_a_float_layer(lst_path):
     np.testing.assert_array_equal(scene.lst[~marked], values[~marked].astype(np.float32))
     values.flat[::10] = 10.0
     refused(read_lst, write(lst_path, values, "float32"), "10 marks gaps", "-a_nodata 10")
-    values.flat[::10], values.flat[5] = KELVIN.flat[::10], 11.0  # two numbers mark nothing
+    values = KELVIN + 10
+    values.flat[:: 1000 // 30] = 900.0  # hotter than land is damage, or another unit
+    refused(read_lst, write(lst_path, values, "float32"), "not within 150..400 K")
+    values.flat[:: 1000 // 30], values.flat[5] = 10.0, 11.0  # two numbers mark nothing
     refused(read_lst, write(lst_path, values, "float32"), "not within 150..400 K")
 
 

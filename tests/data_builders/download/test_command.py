@@ -181,5 +181,6 @@ def test_a_disk_that_fills_is_one_line(archive, tmp_path):
     done = subprocess.run([sys.executable, "-c", code, *flags], capture_output=True, text=True, timeout=60)
     assert done.returncode == 1 and done.stderr.count("\n") == 1 and "disk full" in done.stderr
     there = {path.stem for path in (tmp_path / "d").glob("*.hdf")}
-    assert 5 <= len(there) <= 7 and set(read_manifest(tmp_path / "d")) == there
+    # Five come before the large one; two threads are at work, so the last of them may be under way when it fails.
+    assert 4 <= len(there) <= 7 and set(read_manifest(tmp_path / "d")) == there
     assert not (tmp_path / "d" / f"{large.name}.part").exists()
