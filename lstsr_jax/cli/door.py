@@ -12,6 +12,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn, TypeVar
 
+from lstsr_jax.cli.flags import as_flags
 from lstsr_jax.errors import InputError, first_line
 from lstsr_jax.signals import Listener
 
@@ -102,7 +103,7 @@ def _leave(number: int) -> NoReturn:
 def _line(error: InputError | OSError) -> str:
     """What to print of an error."""
     if isinstance(error, InputError):
-        return str(error)
+        return as_flags(str(error))
     place = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, str | bytes) else ""
     what = error.strerror or first_line(error)
     return f"{place}{what}; check the path, its permissions and the disk (--debug shows where)"
