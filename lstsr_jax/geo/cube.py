@@ -4,21 +4,17 @@ import dataclasses
 import datetime
 from pathlib import Path
 
-import numpy as np
-
 from lstsr_jax.geo.errors import GranuleError
 from lstsr_jax.geo.free_names import Said
 from lstsr_jax.geo.geotiff import Band
 from lstsr_jax.geo.grid import TILE_PIXELS
 from lstsr_jax.geo.hdf import HdfGranule
-from lstsr_jax.geo.layer_file import place_band
+from lstsr_jax.geo.layer_file import fields_of_bands, place_band
 from lstsr_jax.geo.names import require_lst_product
 from lstsr_jax.geo.netcdf import Frame, band_of, describe_dates, frame_of, product_inside
-from lstsr_jax.geo.physical import lst_of_band
 from lstsr_jax.geo.products import LST_EXPECTED, PRODUCTS, Overpass, describe_product, foreign_kind
-from lstsr_jax.geo.quality import NOT_PRODUCED, SCHEMES, QualityPolicy, codes_of_band
-from lstsr_jax.geo.scene import Scene, observed
-from lstsr_jax.geo.stored import view_of_band
+from lstsr_jax.geo.quality import QualityPolicy
+from lstsr_jax.geo.scene import Scene
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,26 +77,18 @@ def read_cube(cube: Cube, file: HdfGranule, overpass: Overpass, date: datetime.d
         raise GranuleError(f"{path}: holds the {' and '.join(cube.overpasses)}, not the {overpass}; ask for that")
     if date not in cube.dates:
         raise GranuleError(f"{path}: does not hold {date}; {describe_dates(cube.dates)}")
-    layers, scheme = row.layers[overpass], SCHEMES[row.quality]
+    layers = row.layers[overpass]
     names = {name.lower(): name for name in file.names}
 
-    def band(layer: str) -> Band | None:
-        return band_of(cube.frame, file, names[layer.lower()], date) if layer.lower() in names else None
+    def band(layer: str) -> tuple[Path, Band] | None:
+        if layer.lower() not in names:
+            return None
+        return path, band_of(cube.frame, file, names[layer.lower()], date)
 
-    lst = band(layers.lst)
-    assert lst is not None
+    lst = band_of(cube.frame, file, names[layers.lst.lower()], date)
     placement = place_band(path, lst, None, TILE_PIXELS)
-    quality_band, time_band, angle_band = (band(key) for key in (layers.quality, layers.view_time, layers.view_angle))
-    quality = time = angle = None
-    if quality_band is not None:
-        quality = placement.settle(codes_of_band(path, quality_band, scheme), NOT_PRODUCED)
-    if time_band is not None:
-        time = placement.settle(view_of_band(path, "view time", time_band, row.view_time), np.nan)
-    if angle_band is not None:
-        angle = placement.settle(view_of_band(path, "view angle", angle_band, row.view_angle), np.nan)
     return Scene(
-        lst=observed(placement.settle(lst_of_band(path, lst), np.nan), quality, policy, row.name),
-        quality=quality,
+        **fields_of_bands(path, lst, band, placement, row, layers, policy),
         transform=placement.transform,
         crs=placement.crs,
         date=date,
@@ -109,8 +97,6 @@ def read_cube(cube: Cube, file: HdfGranule, overpass: Overpass, date: datetime.d
         product=row.name,
         granule=f"{path.stem}_A{date:%Y%j}",
         path=path,
-        view_time=time,
-        view_angle=angle,
     )
 
 

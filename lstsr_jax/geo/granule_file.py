@@ -8,7 +8,7 @@ from lstsr_jax.geo.errors import GranuleError
 from lstsr_jax.geo.free_names import Said
 from lstsr_jax.geo.grid import SINUSOIDAL, TILE_PIXELS
 from lstsr_jax.geo.hdf import HdfGranule
-from lstsr_jax.geo.names import GranuleName, require_lst_product
+from lstsr_jax.geo.names import GranuleName, layers_of, require_lst_product
 from lstsr_jax.geo.products import PRODUCTS, Overpass
 from lstsr_jax.geo.quality import SCHEMES, QualityPolicy
 from lstsr_jax.geo.scene import Scene, observed
@@ -47,9 +47,7 @@ def read_granule(path: Path, file: HdfGranule, name: GranuleName, overpass: Over
         GranuleError: it does not hold that overpass, or is damaged or packed in another way than its product.
     """
     row = PRODUCTS[name.product]
-    if overpass not in row.layers:
-        raise GranuleError(f"{path}: {row.name} holds the {row.overpasses[0]}, not the {overpass}; ask for that")
-    layers, scheme = row.layers[overpass], SCHEMES[row.quality]
+    layers, scheme = layers_of(path, row, overpass), SCHEMES[row.quality]
     lst, quality = file.read(layers.lst), file.read(layers.quality).values
     shape = (lst.values.shape[0], lst.values.shape[1])
     views = [file.read(key).values if key in file.names else None for key in (layers.view_time, layers.view_angle)]

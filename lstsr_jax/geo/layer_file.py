@@ -17,10 +17,10 @@ from lstsr_jax.geo.geotiff import Band, read_band
 from lstsr_jax.geo.grid import SINUSOIDAL, TILE_PIXELS
 from lstsr_jax.geo.identify import unknown_file
 from lstsr_jax.geo.lonlat import NativePixels, native_pixels, require_lossless
-from lstsr_jax.geo.names import TIFF_SUFFIXES, lst_layers, require_lst_product
+from lstsr_jax.geo.names import TIFF_SUFFIXES, layers_of, lst_layers, require_lst_product
 from lstsr_jax.geo.physical import lst_of_band
 from lstsr_jax.geo.place import is_sinusoidal, require_grid, require_product, require_window, tiles_of
-from lstsr_jax.geo.products import LST_EXPECTED, PRODUCTS
+from lstsr_jax.geo.products import LST_EXPECTED, PRODUCTS, Layers, Product
 from lstsr_jax.geo.quality import NOT_PRODUCED, SCHEMES, QualityPolicy, codes_of_band
 from lstsr_jax.geo.scene import Scene, observed
 from lstsr_jax.geo.stored import view_of_band
@@ -96,24 +96,17 @@ def read_layer(path: Path, said: Said, policy: QualityPolicy) -> Scene:
         raise GranuleError(f"{path}: {said.layer} is no LST layer of {row.name}; give {lst_layers(row.name)}")
     overpass, date = said.overpass, said.date
     assert overpass is not None and date is not None
-    if overpass not in row.layers:
-        raise GranuleError(f"{path}: {row.name} holds the {row.overpasses[0]}, not the {overpass}; ask for that")
+    layers = layers_of(path, row, overpass)
     band = read_band(path)
     require_product(path, band.tags, row.name)
     placement = place_band(path, band, said.tile, said.pixels)
-    kelvin = lst_of_band(path, band)
 
-    def beside(layer: str, read: Callable[[Path, Band], NDArray[Any]], nothing: Any) -> NDArray[Any] | None:
+    def beside(layer: str) -> tuple[Path, Band] | None:
         at = find_beside(path, said, layer) if said.pixels == TILE_PIXELS else None  # else our own, with its own
-        return None if at is None else placement.settle(read(at, _same_grid(at, path, band)), nothing)
+        return None if at is None else (at, _same_grid(at, path, band))
 
-    layers, scheme = row.layers[overpass], SCHEMES[row.quality]
-    quality = beside(layers.quality, lambda at, found: codes_of_band(at, found, scheme), NOT_PRODUCED)
-    time = beside(layers.view_time, lambda at, found: view_of_band(at, "view time", found, row.view_time), np.nan)
-    angle = beside(layers.view_angle, lambda at, found: view_of_band(at, "view angle", found, row.view_angle), np.nan)
     return Scene(
-        lst=observed(placement.settle(kelvin, np.nan), quality, policy, row.name),
-        quality=quality,
+        **fields_of_bands(path, band, beside, placement, row, layers, policy),
         transform=placement.transform,
         crs=placement.crs,
         date=date,
@@ -122,9 +115,49 @@ def read_layer(path: Path, said: Said, policy: QualityPolicy) -> Scene:
         product=row.name,
         granule=said.granule,
         path=path,
-        view_time=time,
-        view_angle=angle,
     )
+
+
+def fields_of_bands(
+    path: Path,
+    lst: Band,
+    beside: Callable[[str], tuple[Path, Band] | None],
+    placement: Placement,
+    row: Product,
+    layers: Layers,
+    policy: QualityPolicy,
+) -> dict[str, Any]:
+    """The fields of a scene, on the sinusoidal grid: ``lst``, ``quality``, ``view_time`` and ``view_angle``.
+
+    Args:
+        path: of the LST, for messages.
+        lst: as read.
+        beside: finds and reads another layer by its name, with its file for messages; None where there is none.
+        placement: where all of them lie.
+        row: of the product.
+        layers: of the overpass.
+        policy: which observations to keep.
+
+    Raises:
+        GranuleError: the numbers of a layer are not what the product's are.
+    """
+
+    def read(layer: str, values: Callable[[Path, Band], NDArray[Any]], nothing: Any) -> NDArray[Any] | None:
+        found = beside(layer)
+        return None if found is None else placement.settle(values(*found), nothing)
+
+    kelvin, scheme = placement.settle(lst_of_band(path, lst), np.nan), SCHEMES[row.quality]
+    quality = read(layers.quality, lambda at, band: codes_of_band(at, band, scheme), NOT_PRODUCED)
+    return {
+        "lst": observed(kelvin, quality, policy, row.name),
+        "quality": quality,
+        "view_time": read(
+            layers.view_time, lambda at, band: view_of_band(at, "view time", band, row.view_time), np.nan
+        ),
+        "view_angle": read(
+            layers.view_angle, lambda at, band: view_of_band(at, "view angle", band, row.view_angle), np.nan
+        ),
+    }
 
 
 def stems_beside(path: Path, said: Said, layer: str) -> list[str]:

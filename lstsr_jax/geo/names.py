@@ -16,7 +16,9 @@ from lstsr_jax.geo.products import (
     LST_EXPECTED,
     NDVI_PRODUCTS,
     PRODUCTS,
+    Layers,
     Overpass,
+    Product,
     describe_product,
     foreign_kind,
 )
@@ -184,6 +186,17 @@ def require_lst_product(label: object, product: str) -> None:
     """
     if product not in PRODUCTS:
         raise GranuleError(f"{label}: product {describe_product(product)} is not 1 km LST; {LST_EXPECTED}")
+
+
+def layers_of(label: object, row: Product, overpass: Overpass) -> Layers:
+    """The layers of one overpass of a product.
+
+    Raises:
+        GranuleError: the product does not hold it; the message begins with `label`.
+    """
+    if overpass not in row.layers:
+        raise GranuleError(f"{label}: {row.name} holds the {row.overpasses[0]}, not the {overpass}; ask for that")
+    return row.layers[overpass]
 
 
 def lst_layers(product: str) -> str:
