@@ -8,6 +8,7 @@ from pathlib import Path
 from lstsr_jax.geo.free_names import said_by
 from lstsr_jax.geo.layer import LstLayer
 from lstsr_jax.geo.layer_file import stems_beside
+from lstsr_jax.geo.names import TIFF_SUFFIXES
 from lstsr_jax.geo.products import PRODUCTS
 
 
@@ -28,7 +29,7 @@ def with_companions(layers: Iterable[LstLayer]) -> set[Path]:
     folders: dict[Path, list[tuple[str, Path]]] = {}
     for layer in layers:
         path = layer.path
-        if path.suffix.lower() not in (".tif", ".tiff"):
+        if path.suffix.lower() not in TIFF_SUFFIXES:
             continue
         if path.parent not in folders:
             folders[path.parent] = sorted((file.name.lower(), file) for file in path.parent.iterdir())

@@ -14,7 +14,6 @@ from lstsr_jax.geo.products import NDVI_PRODUCTS
 from lstsr_jax.geo.walk import Skipped, walk
 
 PRODUCTS_1KM = tuple(name for name, row in NDVI_PRODUCTS.items() if row.resolution == "1 km")
-PRODUCTS_500M = tuple(name for name, row in NDVI_PRODUCTS.items() if row.resolution == "500m")
 PRODUCTS_250M = tuple(name for name, row in NDVI_PRODUCTS.items() if row.resolution == "250m")
 LARGEST_DISTANCE_DAYS = 32
 """NDVI further away in time than this is no NDVI of the scene."""

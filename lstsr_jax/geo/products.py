@@ -13,7 +13,6 @@ from types import MappingProxyType
 from typing import Final, Literal
 
 Overpass = Literal["day", "night"]
-OVERPASSES: Final[tuple[Overpass, ...]] = ("day", "night")
 
 
 @dataclasses.dataclass(frozen=True)

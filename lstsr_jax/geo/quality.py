@@ -22,12 +22,6 @@ from numpy.typing import ArrayLike, NDArray
 from lstsr_jax.geo.errors import GranuleError
 from lstsr_jax.geo.geotiff import Band
 
-MANDATORY_MEANING: Final = (
-    "produced, good quality",
-    "produced, other quality: see the other fields",
-    "not produced because of cloud",
-    "not produced for another reason",
-)
 NOT_PRODUCED: Final = 0b11
 """A code of every scheme: mandatory quality 11, the other bits 0."""
 EMISSIVITY_ERROR_MAX: Final = (0.01, 0.02, 0.04, np.inf)
