@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lstsr_jax.config import Config, DataConfig, ModelConfig, TrainConfig
+    from lstsr_jax.evaluation import evaluate
     from lstsr_jax.models import create_model
     from lstsr_jax.models.dmcn import DMCN
     from lstsr_jax.models.mrunet import MRUNet
@@ -50,6 +51,8 @@ _HOME = {
     "save_predictor": "predictor",
     "super_resolve_scene": "scene",
     "super_resolve_spread": "scene",
+    # evaluation
+    "evaluate": "evaluation",
     # configuration
     "Config": "config",
     "DataConfig": "config",
@@ -69,6 +72,7 @@ __all__ = [
     "atprk",
     "conserve_energy",
     "create_model",
+    "evaluate",
     "fill_gaps",
     "import_torch_state_dict",
     "l4_pool",

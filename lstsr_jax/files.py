@@ -10,6 +10,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from lstsr_jax.errors import InputError
+
 
 @contextlib.contextmanager
 def replacing(path: str | Path) -> Iterator[Path]:
@@ -84,3 +86,20 @@ def locked(path: str | Path, doing: str) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def require_writable(name: str, directory: Path) -> None:
+    """Make sure, before long work, that a directory could be made and written to, without making it.
+
+    Args:
+        name: what the error calls it.
+        directory: that may not exist yet.
+
+    Raises:
+        InputError: naming it, and why not.
+    """
+    place = next(path for path in (directory.absolute(), *directory.absolute().parents) if path.exists())
+    if not place.is_dir():
+        raise InputError(f"{name} {directory}: cannot be written to ({place} is a file); choose another")
+    if not os.access(place, os.W_OK | os.X_OK):
+        raise InputError(f"{name} {directory}: cannot be written to (permission denied on {place}); choose another")

@@ -12,7 +12,9 @@ import jax.numpy as jnp
 import numpy as np
 import scipy.ndimage
 
-from lstsr_jax.evaluation.pairs.score import pair_shifts, scored_mask
+from lstsr_jax.evaluation.markdown import markdown_table
+from lstsr_jax.evaluation.pairs.registration import pair_shifts
+from lstsr_jax.evaluation.pairs.score import scored_mask
 from lstsr_jax.geo.aster.pair import FACTOR, Pair, read_pairs
 from lstsr_jax.geo.warp import Shift, warp_field
 from lstsr_jax.ops.gaps import fill_gaps
@@ -75,14 +77,14 @@ def main() -> None:
     pairs = [features(pair, shift) for pair, shift in zip(found, shifts, strict=True)]
     halves = {"A": pairs[0::2], "B": pairs[1::2]}
     one = np.ones(1)
-    print("| added to bicubic | A, fitted on A | B, fitted on A | B, fitted on B | A, fitted on B |")
-    print("| --- " * 5 + "|")
     a, b = (f"{rmse_ub(half, [0], one):.3f}" for half in halves.values())
-    print(f"| nothing | {a} | {b} | {b} | {a} |")
+    rows = [["nothing", a, b, b, a]]
     for name, chosen in FILTERS.items():
         weights = {half: fit(halves[half], chosen) for half in "AB"}
         cells = [f"{rmse_ub(halves[scored], chosen, weights[on]):.3f}" for scored, on in ("AA", "BA", "BB", "AB")]
-        print(f"| {name} | " + " | ".join(cells) + " |")
+        rows.append([name, *cells])
+    columns = ["added to bicubic", "A, fitted on A", "B, fitted on A", "B, fitted on B", "A, fitted on B"]
+    print(markdown_table(columns, rows))
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from lstsr_jax.errors import InputError
+from lstsr_jax.evaluation.markdown import markdown_table
 
 STYLES = {"day": ":", "date": "-", "place": "--"}
 SPLITS = {"day": "single unseen dates", "date": "unseen 16-day periods", "place": "unseen places"}
@@ -47,8 +48,7 @@ def main() -> None:
     figure = Figure(figsize=(7, 4.2), layout="constrained")
     axes = figure.subplots()
     axes.axhline(1, color="0.6", linewidth=1)
-    print("| network | held out | " + " | ".join(f"{epoch}" for epoch in SHOWN) + " |")
-    print("| --- " * (len(SHOWN) + 2) + "|")
+    rows = []
     for name, split, ratios in runs:
         axes.plot(
             range(1, len(ratios) + 1),
@@ -58,7 +58,8 @@ def main() -> None:
             label=f"{name}, {SPLITS.get(split, split)}",
         )
         cells = [f"{ratios[epoch - 1]:.3f}" if epoch <= len(ratios) else "" for epoch in SHOWN]
-        print(f"| {name} | {SPLITS.get(split, split)} | " + " | ".join(cells) + " |")
+        rows.append([name, SPLITS.get(split, split), *cells])
+    print(markdown_table(["network", "held out", *map(str, SHOWN)], rows))
     axes.set(xlabel="epoch", ylabel="RMSE over that of bicubic", ylim=(0.75, 1.15))
     axes.legend(frameon=False, fontsize="small", ncols=2)
     figure.savefig(args.figure, dpi=130)

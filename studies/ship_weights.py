@@ -1,15 +1,33 @@
-"""Add a trained model to the package: ``python -m lstsr_jax.predictor.shipped WORKDIR --name NAME --alias ALIAS``."""
+"""Add a trained model to the package: ``python -m studies.ship_weights WORKDIR --name NAME --alias ALIAS``."""
 
 import argparse
 import dataclasses
 import json
 import shutil
-from pathlib import Path
 
+from data_builders import prepare
 from lstsr_jax.errors import InputError
+from lstsr_jax.evaluation import check_unseen
+from lstsr_jax.evaluation.protocols import STRICT
+from lstsr_jax.evaluation.reliability import FITTED_ON, calibrate
 from lstsr_jax.predictor import SpreadCalibration, load_predictor, save_predictor
 from lstsr_jax.predictor.checkpoint import fingerprint
 from lstsr_jax.predictor.shipped import FOLDER, INDEX, index
+
+
+def fitted_spread(checkpoint: str) -> SpreadCalibration:
+    """The calibration of a network's spread, fitted on the validation split of the data it was trained on.
+
+    Raises:
+        InputError: if it does not say what it was trained on, or it was trained on that split.
+    """
+    sibling = dataclasses.replace(load_predictor(checkpoint), calibration=None)
+    data = sibling.provenance.data if sibling.provenance else None
+    if data is None:
+        raise InputError(f"{checkpoint}: does not say what it was trained on; its spread cannot be fitted")
+    check_unseen([sibling], data, FITTED_ON)
+    border = max(STRICT.crop, STRICT.crop_learned)
+    return calibrate({"sibling": sibling}, prepare(data), border)["sibling"]
 
 
 def main() -> None:
@@ -18,22 +36,25 @@ def main() -> None:
     parser.add_argument("workdir", help="training workdir or checkpoint directory")
     parser.add_argument("--name", required=True, help="name of the model, e.g. edsr-b8w64")
     parser.add_argument("--alias", required=True, help="short name, e.g. default")
-    parser.add_argument("--reliability", type=Path, help="report of eval.py --reliability, for the spread")
+    parser.add_argument(
+        "--spread-of",
+        help="checkpoint whose spread is fitted on its validation split and taken: the "
+        "model itself, or a sibling that did not train on it",
+    )
     parser.add_argument("--self-ensemble", action="store_true", help="let it answer with its self-ensemble's mean")
     arguments = parser.parse_args()
     predictor = dataclasses.replace(load_predictor(arguments.workdir), ensembles=arguments.self_ensemble)
-    if arguments.reliability:
-        (found,) = json.loads((arguments.reliability / "reliability.json").read_text()).values()
-        predictor = dataclasses.replace(predictor, calibration=SpreadCalibration(found["floor_k"], found["scale"]))
+    trained = predictor.provenance.products if predictor.provenance else None
+    if trained is None:
+        raise InputError(f"{arguments.workdir}: does not say what products it was trained on; train it anew")
+    if arguments.spread_of:
+        predictor = dataclasses.replace(predictor, calibration=fitted_spread(arguments.spread_of))
     entries = {name: entry for name, entry in index().items() if entry["alias"] != arguments.alias}
     for replaced in {arguments.name, *(set(index()) - set(entries))}:
         shutil.rmtree(FOLDER / replaced, ignore_errors=True)
     save_predictor(FOLDER / arguments.name, predictor)
     for marker in (FOLDER / arguments.name).rglob("commit_success.txt"):
         marker.write_text("complete\n")  # orbax names the machine's path in it
-    trained = predictor.provenance.products if predictor.provenance else None
-    if trained is None:
-        raise InputError(f"{arguments.workdir}: does not say what products it was trained on; train it anew")
     entries[arguments.name] = {
         "alias": arguments.alias,
         "fingerprint": fingerprint(predictor.variables),

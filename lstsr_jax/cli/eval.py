@@ -10,6 +10,7 @@ import tyro
 from lstsr_jax.cli.door import expand_home, start_jax
 from lstsr_jax.config import DataConfig, SplitBy
 from lstsr_jax.errors import InputError
+from lstsr_jax.files import require_writable
 from lstsr_jax.predictor import shipped
 
 CHECKPOINT_HELP = (
@@ -18,6 +19,7 @@ CHECKPOINT_HELP = (
 )
 
 if TYPE_CHECKING:
+    from lstsr_jax.evaluation import Evaluation, Row
     from lstsr_jax.predictor import Predictor
 
 
@@ -113,54 +115,48 @@ def eval_arguments(argv: Sequence[str] | None = None) -> EvalArguments:
 
 
 def main() -> None:
-    """Prepare the dataset or read the pairs, score every method, and print the table."""
+    """Prepare the dataset or read the pairs, score every method, write the report, and print the tables."""
     arguments = eval_arguments()
     # Loaded after the flags, so that --help and bad flags need not wait for it.
-    from data_builders import prepare
-    from lstsr_jax.evaluation import (
-        check_unseen,
-        evaluate,
-        evaluate_pairs,
-        name_predictors,
-        protocol,
-        reliability,
-    )
+    from lstsr_jax.evaluation import evaluate_pairs, write_pairs_report, write_report
     from lstsr_jax.geo import Shift
     from lstsr_jax.predictor import load_predictor
 
     start_jax()
+    require_writable("--report-dir", arguments.report_dir)
     predictors = [load_predictor(path) for path in arguments.checkpoint]
+    methods: list[Row] = [*arguments.method_names, *predictors]
     if arguments.pairs:
-        table = evaluate_pairs(
-            predictors,
+        shift = None if arguments.registration_shift is None else Shift(*arguments.registration_shift)
+        against_aster = evaluate_pairs(
+            methods,
             arguments.pairs,
-            arguments.report_dir,
-            classical=arguments.method_names,
             registration=arguments.registration,
-            shift=None if arguments.registration_shift is None else Shift(*arguments.registration_shift),
-            ensemble=arguments.self_ensemble,
+            shift=shift,
+            self_ensemble=arguments.self_ensemble,
         )
-        print(f"{table}\n\nreport: {arguments.report_dir}")
-        return
+        write_pairs_report(against_aster, arguments.report_dir)
+        tables = [against_aster.table()]
+    else:
+        evaluation = _evaluate(arguments, predictors, methods)
+        write_report(evaluation, arguments.report_dir)
+        tables = [evaluation.table(), *([evaluation.reliability.table()] if evaluation.reliability else [])]
+    print("\n\n".join([*tables, f"report: {arguments.report_dir}"]))
+
+
+def _evaluate(arguments: EvalArguments, predictors: Sequence["Predictor"], methods: Sequence["Row"]) -> "Evaluation":
+    """Table I."""
+    from data_builders import prepare
+    from lstsr_jax.evaluation import check_unseen, evaluate
+
     data = arguments.data_config(predictors)
     check_unseen(predictors, data, "validation" if arguments.reliability else arguments.split)
-    dataset = prepare(data, verify=arguments.verify)
-    if arguments.reliability:
-        dataset.source("validation")  # an empty split is an error now, not after the evaluation
-    table = evaluate(
-        predictors,
-        dataset,
-        arguments.report_dir,
-        classical=arguments.method_names,
-        protocol=protocol(arguments.protocol),
+    return evaluate(
+        methods,
+        prepare(data, verify=arguments.verify),
+        protocol=arguments.protocol,
         split=arguments.split,
         coarsen_by=arguments.coarsen,
-        ensemble=arguments.self_ensemble,
+        self_ensemble=arguments.self_ensemble,
+        reliability=arguments.reliability,
     )
-    if arguments.reliability:
-        named = name_predictors(predictors)
-        strict = protocol("strict")
-        table += "\n\n" + reliability(
-            named, dataset, arguments.report_dir, protocol=strict, coarsen_by=arguments.coarsen
-        )
-    print(f"{table}\n\nreport: {arguments.report_dir}")

@@ -128,7 +128,7 @@ def main() -> None:
     arguments = train_arguments()
     # Loaded after the flags, so that --help and bad flags need not wait for it.
     from data_builders import prepare
-    from lstsr_jax.evaluation import PROTOCOLS, evaluate
+    from lstsr_jax.evaluation import evaluate, write_report
     from lstsr_jax.predictor import load_predictor
     from lstsr_jax.training import Stopped, train
 
@@ -150,11 +150,6 @@ def main() -> None:
         if jax.process_index() == 0:
             print(f"checkpoints and logs: {workdir}; for the report: python eval.py --checkpoint {workdir}")
         return
-    table = evaluate(
-        [load_predictor(workdir)],
-        dataset,
-        workdir / "report",
-        classical=("bilinear", "bicubic"),
-        protocol=PROTOCOLS["strict"],
-    )
-    print(f"{table}\n\ncheckpoints, logs and report: {workdir}")
+    evaluation = evaluate(["bilinear", "bicubic", load_predictor(workdir)], dataset)
+    write_report(evaluation, workdir / "report")
+    print(f"{evaluation.table()}\n\ncheckpoints, logs and report: {workdir}")

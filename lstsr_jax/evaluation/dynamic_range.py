@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from lstsr_jax.evaluation.table import Scores
+from lstsr_jax.evaluation.scores import Scores
 
 
 def _compared(scores: Scores, method: str, baseline: str) -> tuple[np.ndarray, np.ndarray]:

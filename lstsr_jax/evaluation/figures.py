@@ -1,9 +1,11 @@
-"""The qualitative figure: coarse input, bicubic, networks, truth and error side by side (paper, Figure 3)."""
+"""The figures of the reports: fields side by side (paper, Figure 3), and what the spread says of the error."""
 
 from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
+
+from lstsr_jax.evaluation.reliability import Reliability
 
 
 def comparison_figure(path: Path, fields: dict[str, np.ndarray], errors: dict[str, np.ndarray], title: str) -> None:
@@ -33,3 +35,17 @@ def comparison_figure(path: Path, fields: dict[str, np.ndarray], errors: dict[st
         figure.colorbar(drawn, ax=list(row), label=label, shrink=0.85)
     figure.suptitle(title, fontsize=10)
     figure.savefig(path, dpi=120)
+
+
+def reliability_figure(path: Path, reliability: Reliability) -> None:
+    """Draw the share of errors found inside the interval of each level, by the spread as it is and calibrated."""
+    figure = Figure(figsize=(4.4, 4), layout="constrained")
+    axes = figure.subplots()
+    axes.plot([0, 1], [0, 1], color="0.6", linewidth=1)
+    levels = np.linspace(0.02, 0.99, 50)
+    for name, check in reliability.networks.items():
+        for kind, shares in check.coverages(levels.tolist()).items():
+            axes.plot(levels, shares, label=f"{name}, {kind}")
+    axes.set(xlabel="stated share of errors", ylabel=f"share found ({reliability.split} split)", aspect="equal")
+    axes.legend(frameon=False, fontsize="small")
+    figure.savefig(path, dpi=130)

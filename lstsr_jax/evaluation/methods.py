@@ -7,7 +7,7 @@ from typing import Any
 import jax
 
 from lstsr_jax.errors import InputError
-from lstsr_jax.evaluation.protocols import Protocol
+from lstsr_jax.evaluation.protocols import MethodSettings
 from lstsr_jax.ops.energy import conserve_energy
 from lstsr_jax.ops.resize import upsample
 from lstsr_jax.predictor import Predictor
@@ -40,7 +40,7 @@ CLASSICAL = (*INTERPOLATIONS, CONSERVED, *SHARPENINGS)
 """Methods that need no checkpoint."""
 
 
-def classical_method(name: str, protocol: Protocol, factor: int) -> Method:
+def classical_method(name: str, protocol: MethodSettings, factor: int) -> Method:
     """A method that needs no checkpoint, set up as the protocol says.
 
     Raises:
@@ -62,7 +62,7 @@ def classical_method(name: str, protocol: Protocol, factor: int) -> Method:
     raise InputError(f"`methods` {name}: unknown; choose among {', '.join(CLASSICAL)}")
 
 
-def network_method(name: str, predictor: Predictor, protocol: Protocol) -> Method:
+def network_method(name: str, predictor: Predictor, protocol: MethodSettings) -> Method:
     """A trained network as a method, with its input interpolated as the protocol says."""
     if protocol.network_upsampling is not None:
         config = dataclasses.replace(predictor.config, upsampling=protocol.network_upsampling)
@@ -72,7 +72,7 @@ def network_method(name: str, predictor: Predictor, protocol: Protocol) -> Metho
     return Method(name, lambda coarse, ndvi: predictor(coarse), crop_as_learned=True)
 
 
-def network_rows(predictors: Mapping[str, Predictor], protocol: Protocol) -> list[Method]:
+def network_rows(predictors: Mapping[str, Predictor], protocol: MethodSettings) -> list[Method]:
     """The rows of networks, by name."""
     return [network_method(name, predictor, protocol) for name, predictor in predictors.items()]
 
@@ -97,7 +97,7 @@ def with_self_ensembles(predictors: Mapping[str, Predictor]) -> dict[str, Predic
 def build_methods(
     classical: Sequence[str],
     predictors: Mapping[str, Predictor],
-    protocol: Protocol,
+    protocol: MethodSettings,
     factor: int,
 ) -> list[Method]:
     """The rows of a table: classical methods first, then the networks.

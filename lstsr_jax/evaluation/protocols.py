@@ -8,44 +8,53 @@ from lstsr_jax.config import Upsampling
 from lstsr_jax.errors import InputError
 
 
-@dataclasses.dataclass(frozen=True)
-class Protocol:
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class MethodSettings:
+    """How a protocol sets up the methods.
+
+    Attributes:
+        network_upsampling: interpolation of the networks' input, or None for what each was trained with.
+        tsharp: options of TsHARP.
+        atprk: options of ATPRK.
+    """
+
+    network_upsampling: Upsampling | None = None
+    tsharp: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    atprk: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Protocol(MethodSettings):
     """What is scored, the same for every image; the dynamic range is always that of each truth image.
 
     Attributes:
         name: as given on the command line.
         description: one line for the report.
-        network_upsampling: interpolation of the networks' input, or None for what each was trained with.
         crop: pixels left out on every side of interpolated fields.
         crop_learned: the same for networks and ATPRK.
         baseline: the interpolation that networks are compared with, image by image.
-        tsharp: options of TsHARP.
-        atprk: options of ATPRK.
     """
 
     name: str
     description: str
-    network_upsampling: Upsampling | None
     crop: int
     crop_learned: int
     baseline: str
-    tsharp: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-    atprk: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
 
 STRICT = Protocol(
-    "strict",
-    "true bicubic; every method scored on the same pixels, 4 left out on each side; range of each truth image",
-    network_upsampling=None,
+    name="strict",
+    description="true bicubic; every method scored on the same pixels, 4 left out on each side; range of each truth "
+    "image",
     crop=4,
     crop_learned=4,
     baseline="bicubic",
 )
 PAPER = Protocol(
-    "paper",
-    "as the authors ran it: the input of networks interpolated bilinearly; networks and ATPRK scored without 4 pixels "
-    "on each side, interpolation on the whole image; range of each truth image; NDVI pooled by L4, ATPRK with a 3x3 "
-    "window and bare borders; what the paper prints as bicubic is bilinear",
+    name="paper",
+    description="as the authors ran it: the input of networks interpolated bilinearly; networks and ATPRK scored "
+    "without 4 pixels on each side, interpolation on the whole image; range of each truth image; NDVI pooled by L4, "
+    "ATPRK with a 3x3 window and bare borders; what the paper prints as bicubic is bilinear",
     network_upsampling="bilinear",
     crop=0,
     crop_learned=4,
@@ -63,5 +72,10 @@ def protocol(name: str) -> Protocol:
         InputError: if there is none.
     """
     if name not in PROTOCOLS:
-        raise InputError(f"--protocol {name}: unknown; choose one of {', '.join(PROTOCOLS)}")
+        raise InputError(f"`protocol` {name}: unknown; choose one of {', '.join(PROTOCOLS)}")
     return PROTOCOLS[name]
+
+
+def protocol_of(given: Protocol | str) -> Protocol:
+    """A protocol, or the one called so."""
+    return protocol(given) if isinstance(given, str) else given

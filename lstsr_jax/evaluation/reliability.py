@@ -5,22 +5,21 @@ orientations agree still has an error.
 """
 
 import dataclasses
-import json
+import math
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
 import scipy.optimize
 import scipy.stats
-from matplotlib.figure import Figure
 from tqdm import tqdm
 
-from lstsr_jax.data import PreparedDataset, evaluation_batches
-from lstsr_jax.evaluation.protocols import Protocol
-from lstsr_jax.evaluation.table import BATCH, crop
-from lstsr_jax.ops.degradation import coarsen, degrade
+from lstsr_jax.data import PreparedDataset
+from lstsr_jax.errors import InputError
+from lstsr_jax.evaluation.cases import BATCH, Case, cases, crop
+from lstsr_jax.evaluation.markdown import markdown_table
+from lstsr_jax.evaluation.protocols import STRICT, Protocol
 from lstsr_jax.predictor import Predictor, SpreadCalibration
 from lstsr_jax.predictor.self_ensemble import mean_and_spread
 from lstsr_jax.scene import conserves_energy
@@ -28,25 +27,52 @@ from lstsr_jax.scene import conserves_energy
 LEVELS = (0.5, 0.68, 0.8, 0.9, 0.95, 0.99)
 STATED = 0.9
 """The interval whose coverage is made exact on the split that is fitted."""
+FITTED_ON = "validation"
 
 
-def errors_and_spread(
-    predictor: Predictor, source: Sequence[Any], border: int, coarsen_by: int = 1
-) -> tuple[np.ndarray, np.ndarray]:
-    """Error of the self-ensemble's mean and its spread, in K, at every scored pixel of a split."""
-    errors, spreads = [], []
-    total = -(-len(source) // BATCH)
-    for batch, _ in tqdm(evaluation_batches(source, BATCH), total=total, desc="spread", unit="batch", disable=None):
-        fine = coarsen(batch, coarsen_by)
-        coarse, mask = degrade(fine["lst"], predictor.factor)
-        guide = (fine["ndvi"],) if predictor.guided and "ndvi" in fine else ()
+class Spreads:
+    """Gathers, over cases, the error of a self-ensemble's mean and its spread at every scored pixel."""
+
+    def __init__(self, predictor: Predictor, border: int) -> None:
+        """Of ``predictor``, leaving ``border`` pixels out on each side."""
+        self._predictor, self._border = predictor, border
+        self._errors: list[np.ndarray] = []
+        self._spreads: list[np.ndarray] = []
+
+    def add(self, case: Case) -> None:
+        """Run the self-ensemble on a case."""
+        predictor = self._predictor
+        guide = (jnp.asarray(case.ndvi),) if predictor.guided and case.ndvi is not None else ()
         mean, spread = mean_and_spread(
-            predictor.single, coarse, *guide, conserve=conserves_energy(predictor), known=predictor.orientations
+            predictor.single, case.coarse, *guide, conserve=conserves_energy(predictor), known=predictor.orientations
         )
-        scored = np.asarray(crop(mask & jnp.isfinite(fine["lst"]), border))
-        errors.append(np.asarray(crop(mean - fine["lst"], border))[scored])
-        spreads.append(np.asarray(crop(spread, border))[scored])
-    return np.concatenate(errors), np.concatenate(spreads)
+        scored = np.asarray(crop(case.mask & jnp.isfinite(case.truth), self._border))
+        self._errors.append(np.asarray(crop(mean - case.truth, self._border))[scored])
+        self._spreads.append(np.asarray(crop(spread, self._border))[scored])
+
+    def result(self) -> tuple[np.ndarray, np.ndarray]:
+        """Errors and spreads ``(pixels,)`` in K."""
+        return np.concatenate(self._errors), np.concatenate(self._spreads)
+
+
+def errors_and_spreads(
+    predictors: Mapping[str, Predictor], dataset: PreparedDataset, split: str, border: int, coarsen_by: int = 1
+) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Error of each self-ensemble's mean and its spread, in K, at every scored pixel of a split, in one pass over it.
+
+    Raises:
+        InputError: if the split is empty, or its patches are too small for the factors.
+    """
+    if not predictors:
+        return {}
+    gathered = {name: Spreads(predictor, border) for name, predictor in predictors.items()}
+    factor = next(iter(predictors.values())).factor
+    total = math.ceil(len(dataset.source(split)) / BATCH)
+    batches = cases(dataset, split, factor=factor, coarsen_by=coarsen_by)
+    for case in tqdm(batches, total=total, desc=f"spread on {split}", unit="batch", disable=None):
+        for spreads in gathered.values():
+            spreads.add(case)
+    return {name: spreads.result() for name, spreads in gathered.items()}
 
 
 def fit(errors: np.ndarray, spreads: np.ndarray) -> SpreadCalibration:
@@ -71,50 +97,118 @@ def coverage(errors: np.ndarray, sigma: np.ndarray, levels: Sequence[float] = LE
     return [float(np.mean(ratio <= scipy.stats.norm.ppf((1 + level) / 2))) for level in levels]
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class SpreadCheck:
+    """The spread of one network's self-ensemble against its errors.
+
+    Attributes:
+        fingerprint: of the network.
+        calibration: of its spread: fitted on validation, or the one the network brings.
+        errors: of the mean, on the split it is checked on, ``(pixels,)`` K.
+        spread: there, ``(pixels,)`` K.
+    """
+
+    fingerprint: str
+    calibration: SpreadCalibration
+    errors: np.ndarray
+    spread: np.ndarray
+
+    def coverages(self, levels: Sequence[float] = LEVELS) -> dict[str, list[float]]:
+        """Share of errors inside the interval of each level, by the spread as it is and calibrated."""
+        sigmas = {"as it is": self.spread, "calibrated": self.calibration.sigma(self.spread)}
+        return {kind: coverage(self.errors, sigma, levels) for kind, sigma in sigmas.items()}
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Reliability:
+    """Whether the spreads of networks tell their errors.
+
+    Attributes:
+        networks: by name.
+        split: that they are checked on.
+        coarsened_by: the factor the patches were pooled by first.
+    """
+
+    networks: dict[str, SpreadCheck]
+    split: str
+    coarsened_by: int
+
+    def table(self) -> str:
+        """Share of errors inside the interval of each level, in Markdown."""
+        rows = [
+            [f"{name}, {kind}", *(f"{share:.1%}" for share in shares)]
+            for name, check in self.networks.items()
+            for kind, shares in check.coverages().items()
+        ]
+        return markdown_table(["interval", *(f"{level:.0%}" for level in LEVELS)], rows)
+
+    def to_dict(self) -> dict[str, Any]:
+        """What ``reliability.json`` holds."""
+        return {
+            name: {
+                "checkpoint": check.fingerprint,
+                "coarsened_by": self.coarsened_by,
+                **dataclasses.asdict(check.calibration),
+                **{
+                    kind: dict(zip(map(str, LEVELS), shares, strict=True)) for kind, shares in check.coverages().items()
+                },
+            }
+            for name, check in self.networks.items()
+        }
+
+
+def calibrate(
+    predictors: Mapping[str, Predictor], dataset: PreparedDataset, border: int, coarsen_by: int = 1
+) -> dict[str, SpreadCalibration]:
+    """The calibration that each network brings, as shipped ones do, or else one fitted on validation."""
+    known = {name: predictor.calibration for name, predictor in predictors.items() if predictor.calibration}
+    unknown = {name: predictor for name, predictor in predictors.items() if name not in known}
+    fitted = {
+        name: fit(*found) for name, found in errors_and_spreads(unknown, dataset, FITTED_ON, border, coarsen_by).items()
+    }
+    return {name: known[name] if name in known else fitted[name] for name in predictors}
+
+
 def reliability(
     predictors: Mapping[str, Predictor],
     dataset: PreparedDataset,
-    report_dir: Path,
     *,
-    protocol: Protocol,
+    protocol: Protocol = STRICT,
+    split: str = "test",
     coarsen_by: int = 1,
-) -> str:
-    """Fit the spread of each network on validation, check it on test, and write ``reliability.json``.
-
-    A network that brings a calibration, as shipped ones do, is not fitted again.
-
-    Returns:
-        A table: share of errors inside the interval of each level, as the spread is and calibrated.
+) -> Reliability:
+    """Fit the spread of each network on validation and check it on another split.
 
     Raises:
-        InputError: if a split is empty.
+        InputError: if a split is empty, or it is the one that is fitted.
     """
+    require_other_split(split)
     border = max(protocol.crop, protocol.crop_learned)
-    heading = " | ".join(f"{level:.0%}" for level in LEVELS)
-    lines = [f"| interval | {heading} |", "| --- " * (len(LEVELS) + 1) + "|"]
-    found: dict[str, Any] = {}
-    figure = Figure(figsize=(4.4, 4), layout="constrained")
-    axes = figure.subplots()
-    axes.plot([0, 1], [0, 1], color="0.6", linewidth=1)
-    fine_levels = np.linspace(0.02, 0.99, 50)
-    for name, predictor in predictors.items():
-        calibration = predictor.calibration
-        if calibration is None:
-            calibration = fit(*errors_and_spread(predictor, dataset.source("validation"), border, coarsen_by))
-        errors, spread = errors_and_spread(predictor, dataset.source("test"), border, coarsen_by)
-        sigmas = {f"{name}, as it is": spread, f"{name}, calibrated": calibration.sigma(spread)}
-        found[name] = {
-            "checkpoint": predictor.fingerprint,
-            "coarsened_by": coarsen_by,
-            **dataclasses.asdict(calibration),
-        }
-        for label, sigma in sigmas.items():
-            shares = coverage(errors, sigma)
-            found[name][label.rsplit(", ", 1)[1]] = dict(zip(map(str, LEVELS), shares, strict=True))
-            lines.append(f"| {label} | " + " | ".join(f"{share:.1%}" for share in shares) + " |")
-            axes.plot(fine_levels, coverage(errors, sigma, fine_levels.tolist()), label=label)
-    axes.set(xlabel="stated share of errors", ylabel="share found (test split)", aspect="equal")
-    axes.legend(frameon=False, fontsize="small")
-    figure.savefig(report_dir / "reliability.png", dpi=130)
-    (report_dir / "reliability.json").write_text(json.dumps(found, indent=1) + "\n")
-    return "\n".join(lines)
+    calibrations = calibrate(predictors, dataset, border, coarsen_by)
+    found = errors_and_spreads(predictors, dataset, split, border, coarsen_by)
+    return describe(predictors, calibrations, found, split, coarsen_by)
+
+
+def require_other_split(split: str) -> None:
+    """Refuse to check a spread on what it is fitted on.
+
+    Raises:
+        InputError: if ``split`` holds validation.
+    """
+    if split in (FITTED_ON, "all"):
+        raise InputError(f"`split` {split}: the spread is fitted on {FITTED_ON}; check it on test")
+
+
+def describe(
+    predictors: Mapping[str, Predictor],
+    calibrations: Mapping[str, SpreadCalibration],
+    found: Mapping[str, tuple[np.ndarray, np.ndarray]],
+    split: str,
+    coarsen_by: int,
+) -> Reliability:
+    """Put calibrations and what was found on the other split together."""
+    checks = {
+        name: SpreadCheck(predictor.fingerprint, calibrations[name], *found[name])
+        for name, predictor in predictors.items()
+    }
+    return Reliability(checks, split, coarsen_by)

@@ -2,68 +2,70 @@
 
 import csv
 import json
-from collections.abc import Sequence
+import math
+import os
 from pathlib import Path
 from typing import Any
 
-from lstsr_jax.evaluation.protocols import Protocol
-from lstsr_jax.evaluation.table import METRICS, PROVENANCE, Scores
+import numpy as np
 
-_HEADINGS = {"psnr": "PSNR (dB)", "ssim": "SSIM", "rmse": "RMSE (K)"}
-_FORMATS = {"psnr": "{:.2f}", "ssim": "{:.3f}", "rmse": "{:.3f}"}
-
-
-def markdown_table(means: dict[str, dict[str, Any]]) -> str:
-    """Means per method, as a Markdown table."""
-    lines = [
-        "| method | " + " | ".join(_HEADINGS[metric] for metric in METRICS) + " | images |",
-        "| --- " * (len(METRICS) + 2) + "|",
-    ]
-    for method, row in means.items():
-        cells = ["-" if row[metric] is None else _FORMATS[metric].format(row[metric]) for metric in METRICS]
-        lines.append(f"| {method} | " + " | ".join(cells) + f" | {row['n_images']} |")
-    return "\n".join(lines)
+from lstsr_jax.errors import make_directory
+from lstsr_jax.evaluation.cases import PROVENANCE
+from lstsr_jax.evaluation.dynamic_range import range_figure
+from lstsr_jax.evaluation.evaluation import Evaluation
+from lstsr_jax.evaluation.figures import comparison_figure, reliability_figure
+from lstsr_jax.evaluation.scores import METRICS, Scores
+from lstsr_jax.files import replacing
 
 
-def write_report(
-    directory: Path, scores: Scores, protocol: Protocol, description: dict[str, Any], remarks: Sequence[str] = ()
-) -> str:
-    """Write the report and return its table.
+def write_report(evaluation: Evaluation, directory: str | Path) -> None:
+    """Write the report of an evaluation.
 
     Args:
+        evaluation: of :func:`lstsr_jax.evaluate`.
         directory: receives the files; older ones of the same name are replaced, each only once the new one is whole.
-        scores: of all methods.
-        protocol: by which they were scored.
-        description: ``split``, ``data`` and ``checkpoint`` of the evaluation.
-        remarks: lines below the table.
+
+    Raises:
+        InputError: if the directory cannot be written to.
     """
-    directory.mkdir(parents=True, exist_ok=True)
-    summary = {
-        "protocol": protocol.name,
-        **description,
-        "n_images": len(scores.provenance),
-        "methods": scores.means(),
-    }
-    common = scores.common
-    if not common.all():
-        summary["common"] = {"n_images": int(common.sum()), "methods": scores.means(common)}
-    _replace(directory / "metrics.json", json.dumps(summary, indent=1, allow_nan=False) + "\n")
-    by = description.get("coarsened_by", 1)
-    pooled = f" pooled {by} x {by}" if by > 1 else ""
-    heading = (
-        f"{len(scores.provenance)} images{pooled} of {description['data']}, "
-        f"split `{description['split']}`, protocol `{protocol.name}`: "
-        f"{protocol.description}.\n"
-    )
-    text = heading + "\n" + markdown_table(scores.means()) + "\n"
-    if not common.all():
-        text += f"\nOver the {common.sum()} images common to all methods:\n\n{markdown_table(scores.means(common))}\n"
-    text += "".join(f"\n{line}\n" for line in remarks)
-    _replace(directory / "table.md", text)
-    partial = directory / "per_image.csv.partial"
-    with partial.open("w", newline="") as file:
+    directory = Path(directory)
+    make_directory("report directory", directory)
+    write_json(directory / "metrics.json", evaluation.to_dict())
+    write_text(directory / "table.md", evaluation.table() + "\n")
+    _write_images(directory / "per_image.csv", evaluation.scores)
+    for name in evaluation.compared:
+        figure = directory / f"figure_range_{name.replace(os.sep, '_')}.png"
+        range_figure(figure, evaluation.scores, name, evaluation.protocol.baseline)
+    if evaluation.reliability is not None:
+        write_json(directory / "reliability.json", evaluation.reliability.to_dict())
+        reliability_figure(directory / "reliability.png", evaluation.reliability)
+    _draw(directory, evaluation)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file, whole or not at all."""
+    with replacing(path) as partial:
+        partial.write_text(text)
+
+
+def write_json(path: Path, values: Any) -> None:
+    """Write a JSON file, whole or not at all. JSON knows neither NaN nor infinity: they become null."""
+    write_text(path, json.dumps(_finite(values), indent=1, allow_nan=False) + "\n")
+
+
+def _finite(values: Any) -> Any:
+    if isinstance(values, dict):
+        return {name: _finite(value) for name, value in values.items()}
+    if isinstance(values, list | tuple):
+        return [_finite(value) for value in values]
+    return None if isinstance(values, float) and not math.isfinite(values) else values
+
+
+def _write_images(path: Path, scores: Scores) -> None:
+    """One row per image."""
+    columns = [(method, metric) for method in scores.values for metric in METRICS]
+    with replacing(path) as partial, partial.open("w", newline="") as file:
         writer = csv.writer(file)
-        columns = [(method, metric) for method in scores.values for metric in METRICS]
         writer.writerow([*PROVENANCE, "range_k", *(f"{method}_{metric}" for method, metric in columns)])
         for i, origin in enumerate(scores.provenance):
             values = (
@@ -71,11 +73,20 @@ def write_report(
                 for method, metric in columns
             )
             writer.writerow([*origin.values(), f"{scores.range_k[i]:.6g}", *values])
-    partial.replace(directory / "per_image.csv")
-    return text.rstrip("\n")
 
 
-def _replace(path: Path, text: str) -> None:
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(text)
-    partial.replace(path)
+def _draw(directory: Path, evaluation: Evaluation) -> None:
+    """One day and one night image, each of median difficulty for the last method."""
+    scores, last = evaluation.scores, evaluation.rows.methods[-1].name
+    difficulty = scores.values[last]["rmse"]
+    overpasses = np.array([origin["overpass"] for origin in scores.provenance])
+    for overpass in sorted(set(overpasses)):
+        chosen = np.flatnonzero((overpasses == overpass) & scores.counted[last])
+        if not chosen.size:
+            continue
+        index = int(chosen[np.argsort(difficulty[chosen])[len(chosen) // 2]])
+        found, origin = evaluation.fields(index), scores.provenance[index]
+        title = f"{origin['granule']} {overpass}, rows {origin['row']}+, columns {origin['col']}+"
+        fields = {"coarse input": found.coarse, **found.estimates, "truth": found.truth}
+        errors = {name: estimate - found.truth for name, estimate in found.estimates.items()}
+        comparison_figure(directory / f"figure_{overpass}.png", fields, errors, title)

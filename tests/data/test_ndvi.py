@@ -10,7 +10,7 @@ from data_builders import prepare
 from lstsr_jax.config import DataConfig
 from lstsr_jax.data.ndvi import ndvi_for
 from lstsr_jax.errors import InputError
-from lstsr_jax.evaluation import PROTOCOLS, evaluate
+from lstsr_jax.evaluation import evaluate
 from lstsr_jax.geo import NdviLibrary, find_granules, read_ndvi
 
 
@@ -66,9 +66,7 @@ def test_images_without_ndvi_are_left_out_of_the_methods_that_need_it(granules, 
     kept = sorted(granules.glob("MOD13A2*"))[-1]  # one period of six
     shutil.copy(kept, some)
     built = prepare(dataclasses.replace(small_config.data, ndvi=str(some), data_dir=str(tmp_path / "tfds")))
-    table = evaluate(
-        [], built, tmp_path / "r", classical=("bicubic", "tsharp", "atprk"), protocol=PROTOCOLS["strict"], split="all"
-    )
+    table = evaluate(["bicubic", "tsharp", "atprk"], built, split="all").table()
     with_ndvi = sum(bool(np.isfinite(e["ndvi"]).mean() >= 0.5) for e in built.source("all"))
     total = len(built.source("all"))
     assert 0 < with_ndvi < total
@@ -78,9 +76,9 @@ def test_images_without_ndvi_are_left_out_of_the_methods_that_need_it(granules, 
     assert "nan" not in table
 
 
-def test_methods_that_need_ndvi_say_so(dataset, tmp_path):
-    with pytest.raises(InputError, match="tsharp: needs NDVI, which the dataset does not hold; add --ndvi DIR"):
-        evaluate([], dataset, tmp_path, classical=("bicubic", "tsharp"), protocol=PROTOCOLS["paper"])
+def test_methods_that_need_ndvi_say_so(dataset):
+    with pytest.raises(InputError, match="tsharp: needs NDVI, which the dataset does not hold; give `ndvi`"):
+        evaluate(["bicubic", "tsharp"], dataset, protocol="paper")
 
 
 def test_bad_directories(granules, tmp_path):

@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from lstsr_jax.evaluation import PROTOCOLS, reliability
-from lstsr_jax.evaluation.reliability import LEVELS, coverage, errors_and_spread, fit
+from lstsr_jax.errors import InputError
+from lstsr_jax.evaluation import evaluate, reliability, write_report
+from lstsr_jax.evaluation.figures import reliability_figure
+from lstsr_jax.evaluation.reliability import LEVELS, coverage, errors_and_spreads, fit
 from lstsr_jax.ops.resize import upsample
-from lstsr_jax.predictor import SpreadCalibration
+from lstsr_jax.predictor import SpreadCalibration, load_predictor
 
 
 def test_finds_floor_and_scale_again():
@@ -54,17 +56,33 @@ class Restless:
         return fine + np.linspace(0.5, 0, fine.shape[2], dtype=np.float32).reshape(1, 1, -1, 1)
 
 
+def errors_of(predictor, dataset):
+    return errors_and_spreads({"it": predictor}, dataset, "test", 4)["it"]
+
+
 def test_errors_are_those_of_the_mean(dataset):
-    errors, spread = errors_and_spread(Restless(), dataset.source("test"), 4)
+    errors, spread = errors_of(Restless(), dataset)
     assert errors.size == len(dataset.source("test")) * 24 * 24
-    plain, none = errors_and_spread(Bicubic(), dataset.source("test"), 4)
+    plain, none = errors_of(Bicubic(), dataset)
     np.testing.assert_allclose(errors, plain + 0.25, atol=1e-3)  # the mean over all orientations is a constant
     assert spread.max() > 0.1 and none.max() < 1e-3
 
 
 def test_report(dataset, tmp_path):
-    table = reliability({"restless": Restless()}, dataset, tmp_path, protocol=PROTOCOLS["strict"])
-    found = json.loads((tmp_path / "reliability.json").read_text())["restless"]
+    checked = reliability({"restless": Restless()}, dataset)
+    found = checked.to_dict()["restless"]
     assert 0.8 < found["calibrated"]["0.9"] < 0.97 and found["as it is"]["0.9"] != found["calibrated"]["0.9"]
-    assert "restless, calibrated" in table and (tmp_path / "reliability.png").is_file()
+    reliability_figure(tmp_path / "reliability.png", checked)
+    assert "restless, calibrated" in checked.table() and (tmp_path / "reliability.png").is_file()
     assert SpreadCalibration(found["floor_k"], found["scale"]).sigma(np.zeros(1))[0] == pytest.approx(found["floor_k"])
+
+
+def test_the_pass_that_scores_finds_the_same_errors_and_spreads(trained, dataset, tmp_path):
+    network = load_predictor(trained)
+    evaluation = evaluate(["bicubic", network], dataset, reliability=True)
+    write_report(evaluation, tmp_path)
+    apart = reliability({"mrunet": network}, dataset)
+    assert json.loads((tmp_path / "reliability.json").read_text()) == apart.to_dict()
+    assert (tmp_path / "reliability.png").is_file() and evaluation.reliability.table() == apart.table()
+    with pytest.raises(InputError, match="`split` validation: the spread is fitted on validation"):
+        evaluate([network], dataset, split="validation", reliability=True)

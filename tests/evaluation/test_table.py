@@ -1,5 +1,6 @@
 import csv
 import dataclasses
+import functools
 import json
 
 import cv2
@@ -10,26 +11,24 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from data_builders import prepare
 from lstsr_jax.config import DataConfig
 from lstsr_jax.errors import InputError
-from lstsr_jax.evaluation import PROTOCOLS, check_unseen, evaluate, protocol
+from lstsr_jax.evaluation import PROTOCOLS, Method, check_unseen, evaluate, protocol, write_report
 from lstsr_jax.evaluation.methods import build_methods, classical_method, with_self_ensembles
-from lstsr_jax.evaluation.rows import name_predictors
+from lstsr_jax.evaluation.rows import name_rows
+from lstsr_jax.evaluation.scores import scorable_images
+from lstsr_jax.files import require_writable
 from lstsr_jax.ops.pooling import l4_pool
 from lstsr_jax.ops.resize import upsample
 from lstsr_jax.predictor import Provenance, load_predictor
+from lstsr_jax.sharpening import tsharp
 
 
 @pytest.fixture(scope="module")
 def report(trained, dataset, tmp_path_factory):
     directory = tmp_path_factory.mktemp("report")
     in_memory = dataclasses.replace(load_predictor(trained), provenance=None)
-    table = evaluate(
-        [in_memory, in_memory],
-        dataset,
-        directory,
-        classical=("bilinear", "bicubic"),
-        protocol=PROTOCOLS["strict"],
-    )
-    return directory, table
+    evaluation = evaluate(["bilinear", "bicubic", in_memory, in_memory], dataset)
+    write_report(evaluation, directory)
+    return directory, evaluation.table()
 
 
 def pooled(lst, factor):
@@ -59,15 +58,14 @@ def test_strict_means_equal_independent_code(report, dataset, method, flag):
         assert found[metric] == pytest.approx(np.mean([row[metric] for row in rows]), rel=2e-5), metric
 
 
-def test_a_coarser_scale_is_scored_on_pooled_patches(dataset, tmp_path):
-    evaluate([], dataset, tmp_path, classical=("bicubic",), protocol=PROTOCOLS["strict"], coarsen_by=2)
+def test_a_coarser_scale_is_scored_on_pooled_patches(dataset):
+    found = evaluate(["bicubic"], dataset, coarsen_by=2).to_dict()
     rows = [oracle(example["lst"], cv2.INTER_CUBIC, crop=4, coarsen=2) for example in dataset.source("test")]
-    found = json.loads((tmp_path / "metrics.json").read_text())
     assert found["coarsened_by"] == 2
     for metric in ("psnr", "ssim", "rmse"):
         assert found["methods"]["bicubic"][metric] == pytest.approx(np.mean([row[metric] for row in rows]), rel=2e-5)
     with pytest.raises(InputError, match=r"`coarsen` 4: patches of 32 must"):
-        evaluate([], dataset, tmp_path, classical=("bicubic",), protocol=PROTOCOLS["strict"], coarsen_by=4)
+        evaluate(["bicubic"], dataset, coarsen_by=4)
 
 
 def test_bicubic_conserved_is_bicubic_that_pools_back():
@@ -98,28 +96,20 @@ def test_the_self_ensembles_row_is_the_network_that_answers_with_it(trained, con
 
 def test_several_checkpoints_are_named_after_where_they_come_from(trained, tmp_path):
     predictor = load_predictor(trained)
-    assert list(name_predictors([predictor])) == ["mrunet"]
+    assert list(name_rows([predictor])) == ["mrunet"]
     step = tmp_path / "run" / "checkpoints" / "40"
     step.mkdir(parents=True)
     paths = ["default", str(trained), str(trained), str(step), str(step.parent), "x/bicubic"]
     expected = ["default", "trained", "trained-2", "run-40", "run", "bicubic-2"]
     several = [dataclasses.replace(predictor, provenance=Provenance(path)) for path in paths]
-    assert list(name_predictors(several)) == expected
+    assert list(name_rows(several)) == expected
 
 
-def test_the_report_says_of_each_row_path_and_fingerprint(trained, dataset, tmp_path):
+def test_the_report_says_of_each_row_path_and_fingerprint(trained, dataset):
     one = dataclasses.replace(load_predictor(trained), provenance=Provenance("runs/a"))
     other = dataclasses.replace(one.normalization, scale_k=4.0)
     two = dataclasses.replace(one, normalization=other, provenance=Provenance("runs/b"))
-    evaluate(
-        [one, two],
-        dataset,
-        tmp_path,
-        classical=("bicubic",),
-        protocol=PROTOCOLS["strict"],
-        ensemble=True,
-    )
-    found = json.loads((tmp_path / "metrics.json").read_text())
+    found = evaluate(["bicubic", one, two], dataset, self_ensemble=True).to_dict()
     assert list(found["methods"]) == ["bicubic", "a", "a-x8", "b", "b-x8"]
     assert {name: row["path"] for name, row in found["checkpoint"].items()} == {
         "a": "runs/a",
@@ -131,10 +121,9 @@ def test_the_report_says_of_each_row_path_and_fingerprint(trained, dataset, tmp_
     assert found["checkpoint"]["a"]["fingerprint"] == one.fingerprint
 
 
-def test_paper_protocol_scores_interpolation_on_the_whole_image(trained, dataset, tmp_path):
-    evaluate([load_predictor(trained)], dataset, tmp_path, classical=("bilinear",), protocol=PROTOCOLS["paper"])
+def test_paper_protocol_scores_interpolation_on_the_whole_image(trained, dataset):
+    found = evaluate(["bilinear", load_predictor(trained)], dataset, protocol="paper").to_dict()
     rows = [oracle(example["lst"], cv2.INTER_LINEAR, crop=0) for example in dataset.source("test")]
-    found = json.loads((tmp_path / "metrics.json").read_text())
     assert found["protocol"] == "paper"
     assert found["methods"]["bilinear"]["rmse"] == pytest.approx(np.mean([row["rmse"] for row in rows]), rel=2e-5)
 
@@ -162,22 +151,22 @@ def test_report_files(report, dataset):
     assert not list(directory.glob("*.partial"))
 
 
-def test_unknown_names(trained, dataset, tmp_path):
+def test_unknown_names(dataset):
     with pytest.raises(InputError, match="`methods` kriging: unknown"):
-        evaluate([], dataset, tmp_path, classical=("kriging",), protocol=PROTOCOLS["strict"])
-    with pytest.raises(InputError, match="--protocol fair: unknown"):
+        evaluate(["kriging"], dataset)
+    with pytest.raises(InputError, match="`protocol` fair: unknown"):
         protocol("fair")
     with pytest.raises(InputError, match="split 'holiday'"):
-        evaluate([], dataset, tmp_path, classical=("bicubic",), protocol=PROTOCOLS["strict"], split="holiday")
-    assert not list(tmp_path.iterdir())
+        evaluate(["bicubic"], dataset, split="holiday")
+    with pytest.raises(InputError, match="at least one method"):
+        evaluate([], dataset)
 
 
 def test_images_without_a_scorable_window_are_left_out_of_every_mean(granules, tmp_path):
     cut = {"patch_size": 32, "stride": 32, "min_valid_fraction": 0.05}
     config = DataConfig(str(granules), data_dir=str(tmp_path / "tfds"), **cut)
     built = prepare(config)
-    evaluate([], built, tmp_path / "r", classical=("bilinear", "bicubic"), protocol=PROTOCOLS["strict"], split="all")
-    metrics = json.loads((tmp_path / "r" / "metrics.json").read_text())
+    metrics = evaluate(["bilinear", "bicubic"], built, split="all").to_dict()
     row = metrics["methods"]["bicubic"]
     assert 0 < row["n_images"] < metrics["n_images"]
     assert np.isfinite([row["psnr"], row["ssim"], row["rmse"]]).all()
@@ -195,5 +184,54 @@ def test_a_split_that_a_checkpoint_was_not_trained_without_is_refused(trained, s
 
 def test_a_report_directory_that_is_a_file(dataset, tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(InputError, match=r"--report-dir .*file: cannot be written to"):
-        evaluate([], dataset, tmp_path / "file", classical=("bicubic",), protocol=PROTOCOLS["strict"])
+    with pytest.raises(InputError, match=r"report directory .*file: cannot be written to"):
+        write_report(evaluate(["bicubic"], dataset), tmp_path / "file")
+    with pytest.raises(InputError, match=r"--report-dir .*file/r: cannot be written to"):
+        require_writable("--report-dir", tmp_path / "file" / "r")
+    require_writable("--report-dir", tmp_path / "new" / "r")
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_any_function_is_a_row_at_any_factor(dataset):
+    twice = functools.partial(upsample, factor=2)
+    found = evaluate(["bicubic", twice, lambda coarse: upsample(coarse, 2, "nearest")], dataset, factor=2)
+    means = found.means()
+    assert list(means) == ["bicubic", "upsample", "function"]
+    assert means["upsample"] == means["bicubic"] != means["function"]
+    assert found.compared == ["upsample", "function"] and found.to_dict()["checkpoint"] == {}
+    named = evaluate({"mine": twice, "bicubic": "bicubic"}, dataset, factor=2).means()
+    assert named == {"mine": means["upsample"], "bicubic": means["bicubic"]}
+
+
+def test_a_function_takes_ndvi_as_a_method(granules, small_config, tmp_path):
+    data = dataclasses.replace(small_config.data, ndvi=str(granules), data_dir=str(tmp_path))
+    by_name, by_function = evaluate(
+        {"tsharp": "tsharp", "mine": Method("", lambda coarse, ndvi: tsharp(coarse, ndvi, 4), needs_ndvi=True)},
+        prepare(data),
+    ).means().values()  # fmt: skip
+    assert by_name == by_function
+
+
+def test_functions_that_cannot_be_scored_are_refused_by_name(dataset):
+    with pytest.raises(InputError, match=r"upsample: answers .* give its factor"):
+        evaluate([functools.partial(upsample, factor=2)], dataset)
+    with pytest.raises(InputError, match="broken: not finite on a patch of MOD11A1"):
+        evaluate({"broken": lambda coarse: upsample(coarse, 4) * np.nan}, dataset)
+    with pytest.raises(InputError, match="row bicubic: is the name of a classical method"):
+        evaluate({"bicubic": lambda coarse: upsample(coarse, 4)}, dataset)
+
+
+def test_fields_are_those_that_were_scored(dataset):
+    evaluation = evaluate(["bicubic"], dataset)
+    found = evaluation.fields(2)
+    inside = np.s_[4:-4, 4:-4]
+    error = (found.estimates["bicubic"] - found.truth)[inside]
+    assert np.sqrt((error**2).mean()) == pytest.approx(evaluation.scores.values["bicubic"]["rmse"][2], rel=1e-4)
+    np.testing.assert_array_equal(found.truth, dataset.source("test")[2]["lst"][..., 0])
+
+
+@pytest.mark.parametrize("side", [6, 7, 20])
+def test_an_image_is_scorable_where_an_ssim_window_is_whole(side):
+    mask = np.random.default_rng(side).random((40, side, 20, 1)) < 0.97
+    expected = [any(one[r : r + 7, c : c + 7].all() for r in range(side - 6) for c in range(14)) for one in mask]
+    np.testing.assert_array_equal(scorable_images(mask), expected)

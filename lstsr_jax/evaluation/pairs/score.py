@@ -6,155 +6,100 @@ observed. docs/table2.md has the protocol.
 
 import dataclasses
 import functools
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Literal
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import scipy.ndimage
-from tqdm import tqdm
 
 from lstsr_jax.errors import InputError
-from lstsr_jax.evaluation.methods import CLASSICAL, Method, classical_method, network_rows
+from lstsr_jax.evaluation.methods import CLASSICAL, Method, classical_method
+from lstsr_jax.evaluation.pairs.registration import Registering
 from lstsr_jax.evaluation.pairs.texture import fine_power_ratio, gradient_rmse, radial_spectrum, spectrum_ratio, taper
-from lstsr_jax.evaluation.protocols import Protocol
-from lstsr_jax.geo.aster.pair import FACTOR, Pair, register_pair
-from lstsr_jax.geo.aster.pair_index import index_shifts
-from lstsr_jax.geo.aster.registration import summarise
-from lstsr_jax.geo.warp import NO_SHIFT, Shift, warp_field
+from lstsr_jax.evaluation.protocols import MethodSettings
+from lstsr_jax.evaluation.rows import Row, Rows, build_rows
+from lstsr_jax.geo.aster.pair import FACTOR, Pair
+from lstsr_jax.geo.warp import Shift, warp_field
 from lstsr_jax.ops import metrics
 from lstsr_jax.ops.gaps import fill_gaps
 from lstsr_jax.ops.pooling import l4_pool
-from lstsr_jax.predictor import Predictor
 from lstsr_jax.sharpening import atprk, tsharp
 
-Registering = Literal["none", "constant", "per-pair"]
-PAIRS = Protocol(
-    "pairs",
-    "1 km to 250 m against ASTER: bilinear onto its grid, scored where both are observed less 2 pixels; range of each "
-    "ASTER image; `-ub` after removing each pair's mean difference; tsharp and atprk pool NDVI by L4 as the peers do, "
-    "their -mean rows by its mean",
-    network_upsampling=None,
-    crop=0,
-    crop_learned=0,
-    baseline="bicubic",
-    tsharp={"ndvi_pool": "l4"},
-    atprk={"ndvi_pool": "l4"},
-)
 METRICS = ("psnr", "ssim", "rmse", "psnr_ub", "ssim_ub", "rmse_ub", "bias", "consistency", "fine_power", "gradient")
-ERODED_PX = 2
 MEAN_POOLED = ("tsharp-mean", "atprk-mean")
 _PAD = 64  # truths are padded to multiples of it, so that few shapes are compiled
 
 
-@dataclasses.dataclass(frozen=True)
-class Registered:
-    """Scores of every method on every pair, under one registration.
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PairsProtocol(MethodSettings):
+    """How pairs are scored.
 
     Attributes:
-        shifts: applied to the field of each pair, in fine pixels.
-        source: where the shifts come from, one phrase.
-        pixels: scored, per pair.
-        range_k: of ASTER there, per pair, K.
-        values: per method and metric one value per pair: dB, 1, K; ``fine_power`` 1 and ``gradient`` K/km.
-        spectra: per method ``(pairs, bins)``, power over that of ASTER by frequency.
+        name: in every report.
+        description: one line for the report.
+        eroded_px: pixels that are left out along every border of what both observed.
     """
 
-    shifts: list[Shift]
-    source: str
-    pixels: np.ndarray
-    range_k: np.ndarray
-    values: dict[str, dict[str, np.ndarray]]
+    name: str
+    description: str
+    eroded_px: int
+
+
+PAIRS = PairsProtocol(
+    name="pairs",
+    description="1 km to 250 m against ASTER: bilinear onto its grid, scored where both are observed less 2 pixels; "
+    "range of each ASTER image; `-ub` after removing each pair's mean difference; tsharp and atprk pool NDVI by L4 as "
+    "the peers do, their -mean rows by its mean",
+    eroded_px=2,
+    tsharp={"ndvi_pool": "l4"},
+    atprk={"ndvi_pool": "l4"},
+)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class PairScore:
+    """Scores of every method on one pair, under one registration.
+
+    Attributes:
+        pair: its name.
+        registration: what kind of shift.
+        shift: applied to the fields, in fine pixels.
+        pixels: scored.
+        range_k: of ASTER there, K.
+        values: per method and metric: dB, 1, K; ``fine_power`` 1 and ``gradient`` K/km.
+        spectra: per method ``(bins,)``, power over that of ASTER by frequency.
+    """
+
+    pair: str
+    registration: Registering
+    shift: Shift
+    pixels: int
+    range_k: float
+    values: dict[str, dict[str, float]]
     spectra: dict[str, np.ndarray]
 
-    def means(self) -> dict[str, dict[str, float]]:
-        """Unweighted means over pairs."""
-        return {
-            method: {metric: float(np.mean(row[metric])) for metric in METRICS} for method, row in self.values.items()
-        }
 
-
-def pair_methods(classical: Sequence[str], predictors: Mapping[str, Predictor]) -> list[Method]:
+def pair_methods(rows: Sequence[Row] | Mapping[str, Row], *, self_ensemble: bool = False) -> Rows:
     """The rows of the table: those of Table I, and ``tsharp-mean`` and ``atprk-mean``.
 
     Raises:
         InputError: if a name is unknown or a network has another factor than 4.
     """
-    unknown = [name for name in classical if name not in (*CLASSICAL, *MEAN_POOLED)]
-    if unknown:
-        known = ", ".join((*CLASSICAL, *MEAN_POOLED))
-        raise InputError(f"--methods {','.join(unknown)}: unknown; choose among {known}")
-    for name, predictor in predictors.items():
-        if predictor.factor != FACTOR:
-            raise InputError(f"--checkpoint: {name} has factor {predictor.factor}; pairs are 1 km to 250 m, factor 4")
-    rows = []
-    for name in classical:
-        if name in MEAN_POOLED:
-            sharpen = tsharp if name == "tsharp-mean" else atprk
-            rows.append(Method(name, functools.partial(sharpen, factor=FACTOR), needs_ndvi=True))
-        else:
-            rows.append(classical_method(name, PAIRS, FACTOR))
-    return rows + network_rows(predictors, PAIRS)
+    built = build_rows(rows, PAIRS, FACTOR, self_ensemble=self_ensemble, classical=_classical)
+    for name, network in built.networks.items():
+        if network.factor != FACTOR:
+            raise InputError(f"`checkpoint`: {name} has factor {network.factor}; pairs are 1 km to 250 m, factor 4")
+    return built
 
 
-def main_registration(registration: Registering | None, constant: Shift | None) -> Registering:
-    """The registration that was asked for: per pair, or the constant one where its shift is given.
-
-    Raises:
-        InputError: if a shift is given together with another registration.
-    """
-    if constant is not None and registration not in (None, "constant"):
-        raise InputError(f"--registration-shift: is for --registration constant, not {registration}; leave one out")
-    return registration or ("per-pair" if constant is None else "constant")
-
-
-def pair_shifts(
-    pairs: Sequence[Pair], registration: Registering, directory: str | Path, constant: Shift | None = None
-) -> tuple[list[Shift], str]:
-    """The shift of each pair and where it comes from.
-
-    Args:
-        pairs: to register.
-        registration: ``none``; ``constant``: the same for all; ``per-pair``: what the folder's ``index.csv`` records,
-            or else estimated (:func:`lstsr_jax.geo.register_pair`).
-        directory: the folder of the pairs.
-        constant: the same for all; None: the mean of what ``index.csv`` records for these pairs.
-
-    Raises:
-        InputError: if a pair cannot be registered, ``index.csv`` cannot be used, or records no shift to average.
-    """
-    if registration == "none":
-        return [NO_SHIFT] * len(pairs), "as the files are placed"
-    if constant is not None:
-        return [constant] * len(pairs), f"{constant.rows:g} rows and {constant.columns:g} columns for all pairs"
-    recorded = index_shifts(directory, [pair.name for pair in pairs])
-    if registration == "constant":
-        if not recorded:
-            raise InputError(
-                f"--registration constant: {directory} has no index.csv that records shifts of its pairs; give "
-                "--registration-shift ROWS COLUMNS or --registration per-pair"
-            )
-        mean = summarise(list(recorded.values())).mean
-        shift = Shift(round(mean.rows, 6), round(mean.columns, 6))
-        given = f"{shift.rows:.3f} rows and {shift.columns:.3f} columns for all pairs"
-        return [shift] * len(pairs), f"{given}, the mean of {len(recorded)} recorded in index.csv"
-    shifts, by = [], Counter[str]()
-    for pair in tqdm(pairs, desc="registering", unit="pair", disable=None):
-        if pair.name in recorded:
-            shifts.append(recorded[pair.name])
-        else:
-            found = register_pair(pair)
-            shifts.append(found.shift)
-            by[found.by.upper()] += 1
-    estimated = f"estimated here, by {' and '.join(f'{kind} for {count}' for kind, count in sorted(by.items()))}"
-    if not recorded:
-        return shifts, f"{estimated} of {len(pairs)} pairs; index.csv records none of them"
-    if not by:
-        return shifts, "recorded in index.csv"
-    return shifts, f"recorded in index.csv for {len(recorded)} of {len(pairs)} pairs, else {estimated}"
+def _classical(name: str, settings: MethodSettings, factor: int) -> Method:
+    if name in MEAN_POOLED:
+        sharpen = tsharp if name == "tsharp-mean" else atprk
+        return Method(name, functools.partial(sharpen, factor=factor), needs_ndvi=True)
+    if name not in CLASSICAL:
+        raise InputError(f"`methods` {name}: unknown; choose among {', '.join((*CLASSICAL, *MEAN_POOLED))}")
+    return classical_method(name, settings, factor)
 
 
 def super_resolve(method: Method, pair: Pair) -> np.ndarray:
@@ -176,7 +121,7 @@ def scored_mask(pair: Pair, shift: Shift) -> np.ndarray:
     """Where a pair is scored, ``(H, W)`` of ASTER: both observed, eroded by two pixels. The same for every method."""
     observed = np.kron(np.where(np.isfinite(pair.lst), 0.0, np.nan), np.ones((FACTOR, FACTOR)))
     both = np.isfinite(warp_field(observed, pair.fine_grid, pair.aster_grid, shift=shift)) & np.isfinite(pair.aster)
-    mask: np.ndarray = scipy.ndimage.binary_erosion(both, np.ones((3, 3)), iterations=ERODED_PX)
+    mask: np.ndarray = scipy.ndimage.binary_erosion(both, np.ones((3, 3)), iterations=PAIRS.eroded_px)
     if mask.sum() < 49:
         raise InputError(f"pair {pair.name}: MODIS and ASTER share {mask.sum()} pixels; remove the pair")
     return mask
@@ -208,49 +153,42 @@ def consistency(pair: Pair, field: np.ndarray) -> float:
     return float(np.sqrt(np.nanmean((pooled.astype(np.float64) - pair.lst) ** 2)))
 
 
-def score_pairs(
-    methods: Sequence[Method], pairs: Sequence[Pair], shifts: Mapping[str, tuple[list[Shift], str]]
-) -> dict[str, Registered]:
-    """Score every method on every pair under every registration.
+def score_pair(methods: Sequence[Method], pair: Pair, shifts: Mapping[Registering, Shift]) -> list[PairScore]:
+    """Score every method on a pair under every registration.
 
     Args:
         methods: rows of the table.
-        pairs: to score.
-        shifts: per registration the shift of each pair and its source.
+        pair: to score.
+        shifts: of the pair, by registration.
 
     Raises:
-        InputError: if a pair overlaps too little or a method fails.
+        InputError: if the pair overlaps too little or a method fails.
     """
-    rows: dict[str, dict[str, list[dict[str, float]]]] = {r: {m.name: [] for m in methods} for r in shifts}
-    spectra: dict[str, dict[str, list[np.ndarray]]] = {r: {m.name: [] for m in methods} for r in shifts}
-    pixels: dict[str, list[int]] = {r: [] for r in shifts}
-    ranges: dict[str, list[float]] = {r: [] for r in shifts}
-    for i, pair in enumerate(tqdm(pairs, desc="evaluating", unit="pair", disable=None)):
-        fields = {method.name: super_resolve(method, pair) for method in methods}
-        kept = {name: consistency(pair, field) for name, field in fields.items()}
-        for r, (at, _) in shifts.items():
-            mask = scored_mask(pair, at[i])
-            pixels[r].append(int(mask.sum()))
-            ranges[r].append(float(np.ptp(pair.aster[mask])))
-            weight = taper(mask)
-            spectrum = radial_spectrum(pair.aster, weight)
-            for name, field in fields.items():
-                fine = warp_field(field, pair.fine_grid, pair.aster_grid, shift=at[i])
-                found = radial_spectrum(fine, weight)
-                row = compare(pair, fine, mask)
-                row["consistency"] = kept[name]
-                row["fine_power"] = fine_power_ratio(spectrum, found, FACTOR)
-                row["gradient"] = gradient_rmse(pair.aster, fine, mask, pair.aster_grid.pixel_m / 1000)
-                rows[r][name].append(row)
-                spectra[r][name].append(spectrum_ratio(spectrum, found))
-    return {
-        r: Registered(
-            shifts=at,
-            source=source,
-            pixels=np.array(pixels[r]),
-            range_k=np.array(ranges[r]),
-            values={m: {k: np.array([row[k] for row in table]) for k in METRICS} for m, table in rows[r].items()},
-            spectra={m: np.stack(table) for m, table in spectra[r].items()},
-        )
-        for r, (at, source) in shifts.items()
-    }
+    fields = {method.name: super_resolve(method, pair) for method in methods}
+    kept = {name: consistency(pair, field) for name, field in fields.items()}
+    return [_score(pair, registration, shift, fields, kept) for registration, shift in shifts.items()]
+
+
+def _score(
+    pair: Pair,
+    registration: Registering,
+    shift: Shift,
+    fields: Mapping[str, np.ndarray],
+    kept: Mapping[str, float],
+) -> PairScore:
+    mask = scored_mask(pair, shift)
+    weight = taper(mask)
+    spectrum = radial_spectrum(pair.aster, weight)
+    values, spectra = {}, {}
+    for name, field in fields.items():
+        fine = warp_field(field, pair.fine_grid, pair.aster_grid, shift=shift)
+        found = radial_spectrum(fine, weight)
+        values[name] = {
+            **compare(pair, fine, mask),
+            "consistency": kept[name],
+            "fine_power": fine_power_ratio(spectrum, found, FACTOR),
+            "gradient": gradient_rmse(pair.aster, fine, mask, pair.aster_grid.pixel_m / 1000),
+        }
+        spectra[name] = spectrum_ratio(spectrum, found)
+    range_k = float(np.ptp(pair.aster[mask]))
+    return PairScore(pair.name, registration, shift, int(mask.sum()), range_k, values, spectra)

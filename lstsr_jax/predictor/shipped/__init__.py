@@ -2,7 +2,7 @@
 
 Each is a checkpoint directory beside this file; ``index.json`` holds their names, aliases, fingerprints
 and the products they were trained on.
-``python -m lstsr_jax.predictor.shipped WORKDIR --name NAME --alias ALIAS`` adds one.
+``python -m studies.ship_weights WORKDIR --name NAME --alias ALIAS`` adds one.
 """
 
 import json

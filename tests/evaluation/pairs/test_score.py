@@ -16,9 +16,10 @@ from skimage.metrics import structural_similarity
 from lstsr_jax.cli import eval_arguments
 from lstsr_jax.config import ModelConfig
 from lstsr_jax.errors import InputError
-from lstsr_jax.evaluation import evaluate_pairs
+from lstsr_jax.evaluation import evaluate_pairs, write_pairs_report
 from lstsr_jax.evaluation.methods import Method
-from lstsr_jax.evaluation.pairs.score import METRICS, main_registration, pair_methods, pair_shifts, super_resolve
+from lstsr_jax.evaluation.pairs.registration import main_registration, pair_shifts
+from lstsr_jax.evaluation.pairs.score import METRICS, pair_methods, super_resolve
 from lstsr_jax.geo import Shift, read_pairs, simulate_pair, write_pair
 from lstsr_jax.models import create_model
 from lstsr_jax.ops.resize import upsample
@@ -49,8 +50,9 @@ def network(guide):
 @pytest.fixture(scope="module")
 def report(folder, tmp_path_factory):
     directory = tmp_path_factory.mktemp("report")
-    text = evaluate_pairs([network("none"), network("ndvi")], folder, directory, classical=METHODS, shift=SHIFT)
-    return directory, text, json.loads((directory / "metrics.json").read_text())
+    evaluation = evaluate_pairs([*METHODS, network("none"), network("ndvi")], folder, shift=SHIFT)
+    write_pairs_report(evaluation, directory)
+    return directory, evaluation.table(), json.loads((directory / "metrics.json").read_text())
 
 
 def rows_of(path):
@@ -141,7 +143,7 @@ def test_report_files(report):
 
 def test_guided_network_sees_the_ndvi_of_the_pair(folder):
     pair = read_pairs(folder)[0][0]
-    method = pair_methods([], {"guided": network("ndvi")})[0]
+    method = pair_methods({"guided": network("ndvi")}).methods[0]
     assert method.needs_ndvi
     fine = super_resolve(method, pair)
     expected = network("ndvi")(jnp.asarray(pair.lst)[None, ..., None], jnp.asarray(pair.ndvi)[None, ..., None])
@@ -167,17 +169,17 @@ def test_registration_is_that_of_the_folder_and_never_another_s(folder, tmp_path
     mixed, source = pair_shifts(pairs, "per-pair", tmp_path)
     assert mixed[0] == (0.5, 1) and np.allclose(mixed[1], SHIFT, atol=0.1)
     assert source == "recorded in index.csv for 1 of 2 pairs, else estimated here, by NDVI for 1"
-    with pytest.raises(InputError, match="give --registration-shift ROWS COLUMNS or --registration per-pair"):
+    with pytest.raises(InputError, match="give `registration_shift` ROWS COLUMNS or `registration` per-pair"):
         pair_shifts(pairs, "constant", folder)
     assert main_registration(None, None) == "per-pair" and main_registration(None, SHIFT) == "constant"
-    with pytest.raises(InputError, match="--registration-shift: is for --registration constant, not none"):
+    with pytest.raises(InputError, match="`registration_shift`: is for `registration` constant, not none"):
         main_registration("none", SHIFT)
 
 
 def test_pairs_that_are_in_place_stay_there_by_default(tmp_path):
     write_pair(simulate_pair(3, shift=Shift(0, 0)), tmp_path)
-    text = evaluate_pairs([], tmp_path, tmp_path / "r", classical=["bicubic"])
-    metrics = json.loads((tmp_path / "r" / "metrics.json").read_text())
+    evaluation = evaluate_pairs(["bicubic"], tmp_path)
+    metrics, text = evaluation.to_dict(), evaluation.table()
     assert metrics["registration"] == "per-pair" and "Registration `per-pair` (estimated here" in text
     assert metrics["registrations"]["per-pair"] == metrics["methods"]
     np.testing.assert_allclose(metrics["shifts"]["per-pair"]["mean"], [0, 0], atol=0.15)
@@ -188,7 +190,7 @@ def test_pairs_that_are_in_place_stay_there_by_default(tmp_path):
 def test_gaps_of_the_coarse_field_stay_gaps(folder):
     pair = read_pairs(folder)[0][0]
     pair.lst[10:12, 20] = np.nan
-    (bicubic,) = pair_methods(["bicubic"], {})
+    (bicubic,) = pair_methods(["bicubic"]).methods
     missing = np.isnan(super_resolve(bicubic, pair))
     assert missing[40:48, 80:84].all() and missing.sum() == 32
     broken = Method("broken", lambda coarse, ndvi: upsample(coarse, 4) * jnp.nan)
@@ -205,19 +207,18 @@ def copy(folder, target, name="000"):
 def test_pair_without_ndvi_is_left_out_only_by_what_needs_it(folder, tmp_path):
     copy(folder, copy(folder, tmp_path), "002")
     (tmp_path / "002_modis_ndvi_250m.tif").unlink()
-    evaluate_pairs([], tmp_path, tmp_path / "r", classical=["nearest"], registration="none")
-    assert json.loads((tmp_path / "r" / "metrics.json").read_text())["n_pairs"] == 2
-    text = evaluate_pairs([], tmp_path, tmp_path / "r", classical=["nearest", "tsharp"], registration="none")
-    assert "- pair 002: no NDVI, which tsharp need" in text
-    assert set(json.loads((tmp_path / "r" / "metrics.json").read_text())["registrations"]) == {"none"}
+    assert evaluate_pairs(["nearest"], tmp_path, registration="none").to_dict()["n_pairs"] == 2
+    evaluation = evaluate_pairs(["nearest", "tsharp"], tmp_path, registration="none")
+    assert "- pair 002: no NDVI, which tsharp need" in evaluation.table()
+    assert set(evaluation.to_dict()["registrations"]) == {"none"}
     (tmp_path / "000_modis_ndvi_250m.tif").unlink()
     with pytest.raises(InputError, match="no pair has the NDVI that tsharp need"):
-        evaluate_pairs([], tmp_path, tmp_path / "r", classical=["tsharp"])
+        evaluate_pairs(["tsharp"], tmp_path)
 
 
 def test_bad_flags():
-    with pytest.raises(InputError, match="--methods magic: unknown; choose among nearest"):
-        pair_methods(["nearest", "magic"], {})
+    with pytest.raises(InputError, match="`methods` magic: unknown; choose among nearest"):
+        pair_methods(["nearest", "magic"])
     with pytest.raises(InputError, match="--pairs: brings its own LST"):
         eval_arguments(["--pairs", "a", "--granules", "b"])
     arguments = eval_arguments(["--pairs", "a", "--registration", "per-pair", "--methods", "nearest,tsharp"])
@@ -233,7 +234,7 @@ def test_peers_scores(shared_data, tmp_path):
             (tmp_path / path.name).symlink_to(path)
     (tmp_path / "index.csv").symlink_to(source / "index.csv")
     methods = {"nearest": "nearest", "bilinear": "bilinear", "bicubic": "bicubic", "tsharp": "TsHARP", "atprk": "ATPRK"}
-    evaluate_pairs([], tmp_path, tmp_path / "r", classical=list(methods), registration="per-pair")
+    write_pairs_report(evaluate_pairs(list(methods), tmp_path, registration="per-pair"), tmp_path / "r")
     peers = {(row["id"], row["method"], row["variant"]): row for row in rows_of(source / "scores.csv")}
     rows = rows_of(tmp_path / "r" / "per_image.csv")
     assert {row["pair"] for row in rows} == set(names)
