@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from lstsr_jax.config import SMALLEST_PATCH
@@ -38,7 +39,6 @@ class Case:
     provenance: list[dict[str, Any]]
 
 
-_coarsen = jax.jit(coarsen, static_argnames="factor")
 _degrade = jax.jit(degrade, static_argnames="factor")
 
 
@@ -76,7 +76,8 @@ def cases(
 
 def _cases(source: Sequence[Example], factor: int, coarsen_by: int, batch: int) -> Iterator[Case]:
     for images, examples in evaluation_batches(source, batch):
-        fine = images if coarsen_by == 1 else jax.device_get(_coarsen(images, factor=coarsen_by))
+        # Not compiled as a whole, which would change the last bit of the truth.
+        fine = jax.device_get(coarsen({name: jnp.asarray(image) for name, image in images.items()}, coarsen_by))
         coarse, mask = _degrade(fine["lst"], factor=factor)
         provenance = [{key: _plain(example[key]) for key in PROVENANCE} for example in examples]
         yield Case(fine["lst"], fine.get("ndvi"), coarse, mask, provenance)
