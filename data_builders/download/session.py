@@ -30,6 +30,8 @@ REDIRECTS: Final = 10
 LONGEST_WAIT_S: Final = 300.0
 LONGEST_CONNECT_S: Final = 15.0
 LARGEST_DRAIN: Final = 1 << 16
+FIRST_ATTEMPTS: Final = 2
+"""So often a connection is tried while nothing has answered yet: rather the address is wrong than the network weak."""
 Response = urllib3.BaseHTTPResponse
 
 
@@ -67,6 +69,7 @@ class Session:
         self._search = search
         self._attempts, self._back_off_s, self._debug = attempts, back_off_s, debug
         self._not_before = 0.0
+        self._answered = False
         self._slots = threading.BoundedSemaphore(jobs)
         self._timeout_s = timeout_s
         self._options: dict[str, Any] = {"maxsize": jobs, "num_pools": 16}
@@ -104,7 +107,7 @@ class Session:
                 return action()
             except Broken as broken:
                 failures = 1 if broken.progress else failures + 1
-                if failures >= self._attempts:
+                if failures >= (self._attempts if self._answered else min(self._attempts, FIRST_ATTEMPTS)):
                     raise
                 wait = self._back_off_s * 2 ** (failures - 1) * random.uniform(1.0, 1.25)
                 if broken.retry_after_s is not None:
@@ -139,6 +142,7 @@ class Session:
                 preload_content=False,
                 decode_content=False,
             )
+            self._answered = True
             self._tell(f"GET {without_query(url)} -> {response.status} {response.headers.get('Content-Length', '?')} B")
             target = response.get_redirect_location()
             if not target:
@@ -194,9 +198,9 @@ def _transport_faults(url: str) -> Iterator[None]:
     try:
         yield
     except urllib3.exceptions.NameResolutionError as error:
-        raise Broken(f"{host}: no such host; check the connection and the address") from error
+        raise Broken(f"{host}: no such host; check the network and the address") from error
     except urllib3.exceptions.NewConnectionError as error:
-        raise Broken(f"{host} cannot be reached; check the connection and the address") from error
+        raise Broken(f"{host} cannot be reached; check the network and the address") from error
     except urllib3.exceptions.TimeoutError as error:
         raise Broken(f"{host} stopped answering") from error
     except urllib3.exceptions.SSLError as error:

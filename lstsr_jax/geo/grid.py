@@ -7,7 +7,6 @@ Source: MODIS Land Collection 6 grid; the numbers agree with StructMetadata.0 of
 """
 
 import math
-import re
 from typing import Final
 
 import numpy as np
@@ -15,41 +14,13 @@ from numpy.typing import ArrayLike, NDArray
 from rasterio.crs import CRS
 from rasterio.transform import Affine
 
+from lstsr_jax.geo.tile_names import parse_tile, tile_name
+
 EARTH_RADIUS_M: Final = 6371007.181
 TILE_WIDTH_M: Final = 1111950.519667
 TILE_PIXELS: Final = 1200
 PIXEL_M: Final = TILE_WIDTH_M / TILE_PIXELS
 SINUSOIDAL: Final = CRS.from_proj4("+proj=sinu +lon_0=0 +x_0=0 +y_0=0 +R=6371007.181 +units=m +no_defs")
-
-_TILE = re.compile(r"h(?P<h>\d{2})v(?P<v>\d{2})")
-
-
-def parse_tile(tile: str) -> tuple[int, int]:
-    """Column and row of a tile name.
-
-    Args:
-        tile: such as "h18v04".
-
-    Returns:
-        (h, v): h counts 0..35 from the west, v 0..17 from the north.
-
-    Raises:
-        ValueError: not a name of this form, or outside the grid.
-    """
-    match = _TILE.fullmatch(tile)
-    if match is None:
-        raise ValueError(f"{tile!r} is not a MODIS tile; write it like 'h18v04'")
-    h, v = int(match["h"]), int(match["v"])
-    if h > 35 or v > 17:
-        raise ValueError(f"tile {tile!r} is outside the MODIS grid; h runs from 00 to 35 and v from 00 to 17")
-    return h, v
-
-
-def tile_name(h: int, v: int) -> str:
-    """Name of the tile in column `h` and row `v`; the inverse of `parse_tile`, with the same error."""
-    name = f"h{h:02d}v{v:02d}"
-    parse_tile(name)
-    return name
 
 
 def tile_bounds(tile: str) -> tuple[float, float, float, float]:

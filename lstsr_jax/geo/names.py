@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from lstsr_jax.geo.errors import GranuleError
-from lstsr_jax.geo.grid import TILE_PIXELS, parse_tile
+from lstsr_jax.geo.grid import TILE_PIXELS
 from lstsr_jax.geo.products import (
     LST_EXPECTED,
     NDVI_PRODUCTS,
@@ -22,6 +22,7 @@ from lstsr_jax.geo.products import (
     describe_product,
     foreign_kind,
 )
+from lstsr_jax.geo.tile_names import parse_tile
 
 
 class UnknownNameError(GranuleError):

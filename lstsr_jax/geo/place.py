@@ -10,8 +10,9 @@ from rasterio.crs import CRS
 from rasterio.transform import Affine
 
 from lstsr_jax.geo.errors import GranuleError
-from lstsr_jax.geo.grid import EARTH_RADIUS_M, TILE_PIXELS, TILE_WIDTH_M, tile_bounds, tile_name
+from lstsr_jax.geo.grid import EARTH_RADIUS_M, TILE_PIXELS, TILE_WIDTH_M, tile_bounds
 from lstsr_jax.geo.products import PRODUCTS, describe_product
+from lstsr_jax.geo.tile_names import tile_name
 
 PIXEL_TOLERANCE: Final = 1e-4
 """Largest relative difference of a pixel's size: 0.1 m of 926.6 m, 111 m over a tile."""

@@ -1,8 +1,10 @@
 """Which granules are found, and what is said when none are."""
 
 import datetime
+import socket
 
 import pytest
+import urllib3
 
 from data_builders.download import fetch, plan
 from data_builders.download.products import PRODUCTS, parse_file_name
@@ -173,6 +175,36 @@ def test_a_search_that_is_not_there_is_one_line(archive, look):
     archive.close()
     with pytest.raises(InputError, match=r"search at http://127.0.0.1:\d+/search: 127.0.0.1 cannot be reached"):
         look(attempts=2)
+
+
+def test_a_host_that_has_no_address_is_one_line_after_two_attempts(tmp_path, monkeypatch):
+    asked = []
+
+    def getaddrinfo(host, *_, **__):
+        asked.append(host)
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    what = {"tiles": ["h18v04"], "start": "2020-06-01", "end": "2020-06-30", "back_off_s": 0.01}
+    with pytest.raises(InputError, match=r"^search at https://cmr.example.org/search: cmr.example.org: no such host; "):
+        plan("MOD11A1", tmp_path, cmr_url="https://cmr.example.org/search", attempts=9, **what)
+    assert asked == ["cmr.example.org"] * 2
+
+
+def test_a_connection_that_fails_after_answers_is_tried_again(archive, look, monkeypatch):
+    archive.add(1), archive.add(2)
+    archive.pages, refused = [1, 1], []
+    connect = urllib3.connection.HTTPConnection.connect
+
+    def refuse(connection):
+        if len(archive.asked) == 1 and len(refused) < 3:
+            refused.append(connection)
+            raise urllib3.exceptions.NewConnectionError(connection, "refused")
+        connect(connection)
+
+    monkeypatch.setattr(urllib3.connection.HTTPConnection, "connect", refuse)
+    archive.server.RequestHandlerClass.protocol_version = "HTTP/1.0"  # a new connection for each page
+    assert len(look(attempts=5)) == 2 and len(refused) == 3
 
 
 def test_a_busy_search_is_asked_again(archive, look, monkeypatch):
