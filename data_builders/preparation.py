@@ -15,11 +15,11 @@ from lstsr_jax.data import PreparedDataset
 from lstsr_jax.data.batches import SIMULATED
 from lstsr_jax.data.content import Checksums, Sources, digest_of
 from lstsr_jax.data.index import CutRule, list_granules
+from lstsr_jax.data.ndvi import list_ndvi
 from lstsr_jax.data.simulated import write_simulated_granules
 from lstsr_jax.data.summary import describe, skipped_files
 from lstsr_jax.errors import InputError
 from lstsr_jax.files import locked
-from lstsr_jax.geo import NdviLibrary
 from lstsr_jax.geo.manifest import check_with_manifest
 
 FORMAT = 3
@@ -35,7 +35,8 @@ def prepare(config: DataConfig, *, verify: bool = False) -> PreparedDataset:
 
     Args:
         config: which patches.
-        verify: compare every granule with the checksum in the `manifest.csv` beside it; sizes always are.
+        verify: compare every granule, of LST and NDVI, with the checksum in the `manifest.csv` beside it; sizes always
+            are, and what has another is left aside.
 
     Raises:
         InputError: if there are no granules, no usable patch in them, if they change while they are read, or if one
@@ -52,12 +53,14 @@ def prepare(config: DataConfig, *, verify: bool = False) -> PreparedDataset:
     given, ndvi = (None if path is None else Path(path).expanduser() for path in (config.granules, config.ndvi))
     root = Path(config.data_dir or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets").expanduser()
     granules = write_simulated_granules(root / "simulated_granules") if given is None else given
-    listing, library = list_granules(granules), None if ndvi is None else NdviLibrary(ndvi)
-    if verify and given is not None:
-        for path in dict.fromkeys(layer.path for layer in listing.layers):
+    listing, library = list_granules(granules), None if ndvi is None else list_ndvi(ndvi)
+    sources = Sources.of(granules, listing.layers, ndvi)
+    if verify:
+        lst = () if given is None else (layer.path for layer in listing.layers)
+        for path in dict.fromkeys((*lst, *sources.ndvi_files)):
             check_with_manifest(path, verify=True)
     checksums = Checksums(root / ".lstsr_jax_checksums.json")
-    contents = Sources.of(granules, listing.layers, ndvi).contents(checksums)
+    contents = sources.contents(checksums)
     builder_config = ModisLstConfig(
         name=f"{'simulated' if given is None else 'granules'}-{rule.split_by}-{digest_of(contents, _identity(rule))}",
         granules=granules,

@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 
 from lstsr_jax.data.index import CutRule, Layer, PatchIndex, index_granules
-from lstsr_jax.data.ndvi import ndvi_for
+from lstsr_jax.data.ndvi import list_ndvi, ndvi_for
 from lstsr_jax.data.simulated import write_simulated_granules
 from lstsr_jax.geo import GranuleError, NdviLibrary, Scene
 
@@ -100,7 +100,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
 
     def _generate_examples(self, layers: tuple[Layer, ...], split: str) -> Iterator[tuple[str, dict[str, Any]]]:
         rule, ndvi = self.builder_config.rule, self.builder_config.ndvi
-        library = None if ndvi is None else NdviLibrary(ndvi)
+        library = None if ndvi is None else list_ndvi(ndvi)
         for layer in layers:
             patches = [patch for patch in layer.patches if patch.split == split]
             if not patches:

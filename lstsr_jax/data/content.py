@@ -13,9 +13,10 @@ from typing import Any
 
 from tqdm import tqdm
 
+from lstsr_jax.data.ndvi import list_ndvi
 from lstsr_jax.errors import InputError
 from lstsr_jax.files import replacing
-from lstsr_jax.geo import LstLayer, NdviLibrary, said_by, with_companions
+from lstsr_jax.geo import LstLayer, said_by, with_companions
 
 SETTLED_S = 3.0
 """A checksum is kept only of a file last changed longer ago: a change within one tick of the clock leaves no trace."""
@@ -119,7 +120,7 @@ class Sources:
         """The sources of some layers, with the NDVI of their dates and tiles."""
         if ndvi is None:
             return cls(granules, layers)
-        library = NdviLibrary(ndvi)
+        library = list_ndvi(ndvi)
         names = {(said.tile, said.date) for said in (said_by(layer.path) for layer in layers)}
         if any(tile is None or date is None for tile, date in names):  # only reading tells: any NDVI may be theirs
             return cls(granules, layers, ndvi, library.paths)

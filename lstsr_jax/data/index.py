@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from lstsr_jax.data.ndvi import ndvi_for
+from lstsr_jax.data.ndvi import list_ndvi, ndvi_for
 from lstsr_jax.data.patches import SPLITS, patch_windows, split_of
 from lstsr_jax.data.summary import NAMED, Summary, skipped_files
 from lstsr_jax.errors import InputError
@@ -120,7 +120,7 @@ def index_granules(directory: Path, rule: CutRule, ndvi: Path | None = None) -> 
         InputError: if a directory is missing or holds no usable patch; the message says what was found.
     """
     listing = list_granules(directory)
-    library = None if ndvi is None else NdviLibrary(ndvi)
+    library = None if ndvi is None else list_ndvi(ndvi)
     summary, layers, periods = Summary(), [], dict[int, Scene]()
     for found in tqdm(listing.layers, desc="indexing granules", unit="layer", disable=None):
         try:

@@ -12,6 +12,15 @@ _OFFSET_TOLERANCE = 0.01
 """Pixels that two grids may lie apart."""
 
 
+def list_ndvi(directory: Path) -> NdviLibrary:
+    """The NDVI granules at 1 km of a directory; as of the LST, those of another size than the manifest says stay out.
+
+    Raises:
+        GranuleError: if it is missing or holds none.
+    """
+    return NdviLibrary(directory, of_right_size=True)
+
+
 def ndvi_for(library: NdviLibrary, scene: Scene) -> np.ndarray:
     """NDVI on the grid of ``scene``, ``(H, W)`` float32; NaN where there is none.
 

@@ -67,9 +67,10 @@ class Summary:
 
 
 def skipped_files(skipped: Sequence[Skipped], library: NdviLibrary | None) -> dict[str, Any]:
-    """Files beside the LST that are not read, less those of the NDVI: how many, and the first with the reason."""
-    ndvi = set() if library is None else {path.resolve() for path in library.paths}
-    left = [(path, reason) for path, reason in skipped if Path(path).resolve() not in ndvi]
+    """Files of LST and NDVI that are left aside: how many, and the first with the reason. NDVI beside LST is none."""
+    aside = [] if library is None else library.skipped
+    known = {path.resolve() for path in ([] if library is None else [*library.paths, *(path for path, _ in aside)])}
+    left = [*((path, reason) for path, reason in skipped if Path(path).resolve() not in known), *aside]
     return {"count": len(left), "first": [{"file": path.name, "reason": reason} for path, reason in left[:RECORDED]]}
 
 

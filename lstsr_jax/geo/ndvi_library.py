@@ -8,6 +8,7 @@ from typing import Final
 
 from lstsr_jax.geo.errors import GranuleError
 from lstsr_jax.geo.free_names import said_by
+from lstsr_jax.geo.manifest import check_with_manifest
 from lstsr_jax.geo.names import HDF_SUFFIXES, TIFF_SUFFIXES, parse_name
 from lstsr_jax.geo.ndvi import days_between
 from lstsr_jax.geo.products import NDVI_PRODUCTS
@@ -32,11 +33,17 @@ class NdviLibrary:
 
     Attributes:
         directory: as given.
-        skipped: what looks like NDVI by its name but is not named as the archive names it, and what cannot be read.
+        skipped: what looks like NDVI by its name but is not named as the archive names it, what cannot be read, and
+            with ``of_right_size`` what has another size.
     """
 
-    def __init__(self, directory: Path, products: Sequence[str] = PRODUCTS_1KM) -> None:
+    def __init__(self, directory: Path, products: Sequence[str] = PRODUCTS_1KM, *, of_right_size: bool = False) -> None:
         """List the granules by their names; nothing is opened.
+
+        Args:
+            directory: of the granules.
+            products: those that serve, the preferred one first.
+            of_right_size: leave aside what has another size than the `manifest.csv` beside it says.
 
         Raises:
             GranuleError: if the directory is missing or holds none of ``products``.
@@ -59,6 +66,12 @@ class NdviLibrary:
                 continue
             if said.product not in products or not (said.layer is None or said.layer.endswith("NDVI")):
                 continue
+            if of_right_size:
+                try:
+                    check_with_manifest(path)
+                except GranuleError as error:
+                    self.skipped.append(Skipped(path, str(error).removeprefix(f"{path.name}: ")))
+                    continue
             whole = path.suffix.lower() in HDF_SUFFIXES
             collection, production, original = _age(path)
             rank = (-products.index(said.product), collection, production, whole, original)

@@ -1,5 +1,6 @@
 import dataclasses
 import datetime
+import hashlib
 import shutil
 
 import numpy as np
@@ -11,7 +12,8 @@ from lstsr_jax.config import DataConfig
 from lstsr_jax.data.ndvi import ndvi_for
 from lstsr_jax.errors import InputError
 from lstsr_jax.evaluation import evaluate
-from lstsr_jax.geo import NdviLibrary, find_granules, read_ndvi
+from lstsr_jax.geo import NdviLibrary, find_granules, read_ndvi, simulate_granule, write_granule
+from lstsr_jax.geo.manifest import ManifestRow, write_manifest
 
 
 @pytest.fixture
@@ -128,3 +130,32 @@ def test_a_damaged_ndvi_granule_is_reported_and_its_dates_go_without(granules, s
     built = prepare(dataclasses.replace(small_config.data, ndvi=str(ndvi), data_dir=str(tmp_path / "tfds")))
     assert victim.name in built.metadata["unreadable"] and victim.name in capsys.readouterr().err
     assert len(built.metadata["dates_without_ndvi"]) == 1
+
+
+def test_ndvi_of_another_size_than_the_manifest_says_stays_out_and_of_another_checksum_is_refused(tmp_path, capsys):
+    lst, ndvi, rows, paths = tmp_path / "lst", tmp_path / "ndvi", {}, []
+    ndvi.mkdir()
+    for month in (6, 9):  # further apart than NDVI reaches
+        granule = simulate_granule(3, size=32, date=datetime.date(2020, month, 1), cloud_fraction=0)
+        _, near, _ = write_granule(granule, lst, "hdf4", ndvi=True)
+        paths.append(near.rename(ndvi / near.name))
+        content = paths[-1].read_bytes()
+        size = len(content) + (month == 9)
+        rows[near.stem] = ManifestRow(near.stem, size, hashlib.sha256(content).hexdigest(), "", "")
+    config = DataConfig(granules=str(lst), ndvi=str(ndvi), patch_size=32, stride=32, data_dir=str(tmp_path / "tfds"))
+    assert prepare(config).metadata["dates_without_ndvi"] == []
+    write_manifest(ndvi, rows)
+    metadata = prepare(config).metadata  # another dataset than that of before
+    assert metadata["dates_without_ndvi"] == ["2020-09-01"]
+    assert f"{paths[1].name} ({size - 1} bytes, manifest.csv says {size}: damaged" in capsys.readouterr().err
+    for path in lst.glob("*.hdf"):
+        content = path.read_bytes()
+        rows[path.stem] = ManifestRow(path.stem, len(content), hashlib.sha256(content).hexdigest(), "", "")
+    write_manifest(lst, rows)
+    assert prepare(config, verify=True).metadata["dates_without_ndvi"] == ["2020-09-01"]
+    paths[0].write_bytes(paths[0].read_bytes()[:-1] + b"\1")
+    with pytest.raises(InputError, match=rf"{paths[0].name}: its checksum is not that of manifest.csv"):
+        prepare(config, verify=True)
+    write_manifest(ndvi, {name: dataclasses.replace(row, bytes=1) for name, row in rows.items()})
+    with pytest.raises(InputError, match=r"no MOD13A2 granule .*says 1: damaged"):
+        prepare(config)

@@ -56,6 +56,17 @@ def test_predict_verifies_checksums_when_asked_to(folder, tmp_path):
     assert failed.source == good and "checksum" in failed.note
 
 
+def test_predict_makes_no_map_with_ndvi_of_another_size(tmp_path):
+    granule = simulate_granule(3, size=32, date=datetime.date(2020, 7, 1), cloud_fraction=0)
+    lst, _, fine = write_granule(granule, tmp_path / "granules", "hdf4", ndvi=True)
+    write_manifest(fine.parent, {fine.stem: ManifestRow(fine.stem, 7, "0" * 64, "", "")})
+    request = Request(tile=32, overlap=8, quick_look=False, overpass="day")
+    report = predict([lst], tmp_path / "out", choose_method(None, "atprk", fine.parent, request), request)
+    (outcome,) = report.outcomes
+    assert outcome.status == "failed" and f"{fine.name}: " in outcome.note
+    assert "manifest.csv says 7: damaged" in outcome.note
+
+
 def test_training_leaves_another_size_aside_and_refuses_another_checksum(folder, tmp_path):
     directory, (good, bad) = folder
     config = DataConfig(granules=str(directory), patch_size=32, stride=32, data_dir=str(tmp_path / "tfds"))
