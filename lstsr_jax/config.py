@@ -1,13 +1,13 @@
-"""Configuration: frozen dataclasses, the presets, and their JSON form.
+"""Configuration: frozen dataclasses that check themselves, the presets, and their JSON form.
 
-A configuration is stored inside every checkpoint, so that weights describe themselves.
+A configuration is stored inside every checkpoint, so that weights describe themselves. Messages name a setting by its path
+in backticks, such as `train.crop`; the command line shows it as the flag ``--train.crop``.
 """
 
 import dataclasses
 import json
-from typing import Annotated, Any, Literal
-
-import tyro
+import typing
+from typing import Any, Literal
 
 from lstsr_jax.errors import InputError
 
@@ -18,13 +18,34 @@ Upsampling = Literal["bicubic", "bilinear"]
 SplitBy = Literal["date", "day", "place", "random", "year"]
 
 
+def _require(holds: bool, path: str, value: object, what: str) -> None:
+    if not holds:
+        raise InputError(f"`{path}` {value}: {what}")
+
+
+def _require_choices(part: Any, prefix: str) -> None:
+    """Every field annotated as a Literal holds one of its values."""
+    for name, annotation in typing.get_type_hints(type(part)).items():
+        options = typing.get_args(annotation)
+        choices = [c for option in options for c in (typing.get_args(option) or (option,)) if c is not type(None)]
+        literal = typing.get_origin(annotation) is Literal or any(typing.get_origin(o) is Literal for o in options)
+        value = getattr(part, name)
+        if literal and value not in choices and not (value is None and type(None) in options):
+            raise InputError(f"`{prefix}.{name}` {value}: unknown; choose one of {', '.join(map(str, choices))}")
+
+
+def _require_positive(part: Any, prefix: str, *names: str) -> None:
+    for name in names:
+        _require(getattr(part, name) > 0, f"{prefix}.{name}", getattr(part, name), "must be positive")
+
+
 @dataclasses.dataclass(frozen=True)
 class DataConfig:
     """Which patches: where they come from and how they are cut and split."""
 
-    granules: Annotated[str | None, tyro.conf.arg(prefix_name=False)] = None
+    granules: str | None = None
     """Directory of LST at 1 km (docs/products.md), of one product or several; simulated granules if left out."""
-    ndvi: Annotated[str | None, tyro.conf.arg(prefix_name=False)] = None
+    ndvi: str | None = None
     """Directory of 1 km NDVI (MOD13A2, VNP13A2, ...; granules or GeoTIFF), stored beside each LST patch."""
     split_by: SplitBy = "date"
     """date: whole 16-day periods; day: single dates; place: no grid cell in two splits; random: patches (the paper);
@@ -42,6 +63,19 @@ class DataConfig:
     """Take daily LST and means of eight days into one dataset; else granules of both are an error."""
     data_dir: str | None = None
     """Where prepared datasets are kept; default as TFDS: $TFDS_DATA_DIR or ~/tensorflow_datasets."""
+
+    def __post_init__(self) -> None:
+        """Refuse what no dataset could be cut by.
+
+        Raises:
+            InputError: naming the setting and the remedy.
+        """
+        _require_choices(self, "data")
+        _require_positive(self, "data", "patch_size", "stride")
+        share = self.min_valid_fraction
+        _require(0 < share <= 1, "data.min_valid_fraction", share, "must be in (0, 1]")
+        too_small = f"at least {SMALLEST_PATCH}, or nothing is left to score"
+        _require(self.patch_size >= SMALLEST_PATCH, "data.patch_size", self.patch_size, too_small)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,6 +105,15 @@ class ModelConfig:
     conserve_energy: bool = False
     """Correct the output so that norm-L4 pooling gives back the coarse input; trained through."""
 
+    def __post_init__(self) -> None:
+        """Refuse what names no network.
+
+        Raises:
+            InputError: naming the setting and the remedy.
+        """
+        _require_choices(self, "model")
+        _require_positive(self, "model", "width", "factor", "depth", "blocks", "bridge_blocks", "anomaly_scale_k")
+
 
 @dataclasses.dataclass(frozen=True)
 class TrainConfig:
@@ -96,7 +139,8 @@ class TrainConfig:
     """Score and publish a moving average of the parameters with this decay per step; 0: the parameters themselves.
     Batch statistics stay those of the parameters themselves."""
     use_validation: bool = False
-    """Train on the validation split too, once all is decided: it scores nothing then; the last checkpoint counts."""
+    """Also train on the validation split (final runs): no validation score is logged as unseen, and the last checkpoint is
+    published."""
     augment: Literal["none", "flip", "dihedral"] = "flip"
     """flip: left-right flips (the paper's code); dihedral: the 8 flips and rotations."""
     crop: int = 0
@@ -124,6 +168,21 @@ class TrainConfig:
     remat: bool = False
     """Compute activations anew in the backward pass instead of keeping them (mrunet): less memory, more time."""
 
+    def __post_init__(self) -> None:
+        """Refuse what no run could use.
+
+        Raises:
+            InputError: naming the setting and the remedy.
+        """
+        _require_choices(self, "train")
+        _require_positive(self, "train", "epochs", "batch_size", "checkpoint_every", "accumulate", "coarsen")
+        _require_positive(self, "train", "learning_rate")
+        for name in ("crop", "checkpoint_minutes", "input_noise_k", "input_blur_px", "input_shift_px", "warmup_epochs"):
+            value = getattr(self, name)
+            _require(value >= 0, f"train.{name}", value, "must not be negative")
+        _require(0 <= self.average_decay < 1, "train.average_decay", self.average_decay, "must be in [0, 1)")
+        _require(0 <= self.guide_dropout <= 1, "train.guide_dropout", self.guide_dropout, "must be in [0, 1]")
+
 
 @dataclasses.dataclass(frozen=True)
 class Config:
@@ -134,6 +193,24 @@ class Config:
     data: DataConfig = dataclasses.field(default_factory=DataConfig)
     model: ModelConfig = dataclasses.field(default_factory=ModelConfig)
     train: TrainConfig = dataclasses.field(default_factory=TrainConfig)
+
+    def __post_init__(self) -> None:
+        """Refuse parts that do not go together.
+
+        Raises:
+            InputError: naming the setting and the remedy.
+        """
+        data, model, train = self.data, self.model, self.train
+        if model.name != "mrunet":
+            only = f"only for `model.name` mrunet, not {model.name}"
+            _require(train.dtype == "float32", "train.dtype", train.dtype, only)
+            _require(not train.remat, "train.remat", train.remat, only)
+        multiple = f"must be a multiple of the factor {model.factor}"
+        multiple += f" times `train.coarsen` {train.coarsen}" if train.coarsen > 1 else ""
+        for path, side in (("data.patch_size", data.patch_size), ("train.crop", train.crop)):
+            _require(side % (model.factor * train.coarsen) == 0, path, side, multiple)
+        at_most = f"must be at most `data.patch_size` {data.patch_size}; 0: no crop"
+        _require(train.crop <= data.patch_size, "train.crop", train.crop, at_most)
 
 
 def _quickstart() -> Config:
@@ -191,7 +268,7 @@ def preset(name: str) -> Config:
         InputError: if there is no such preset.
     """
     if name not in PRESETS:
-        raise InputError(f"--preset {name}: unknown; choose one of {', '.join(PRESETS)}")
+        raise InputError(f"`preset` {name}: unknown; choose one of {', '.join(PRESETS)}")
     return PRESETS[name]()
 
 
@@ -213,52 +290,3 @@ def from_json(values: dict[str, Any]) -> Config:
         )
     except TypeError as error:
         raise InputError(f"configuration {json.dumps(values)[:80]}... does not fit this version: {error}") from error
-
-
-def check(config: Config) -> None:
-    """Refuse values that no run could use, before any work is done.
-
-    Raises:
-        InputError: naming the flag and the remedy.
-    """
-    data, model, train = config.data, config.model, config.train
-    positive = {
-        "--data.patch-size": data.patch_size,
-        "--data.stride": data.stride,
-        "--model.width": model.width,
-        "--model.factor": model.factor,
-        "--model.depth": model.depth,
-        "--model.blocks": model.blocks,
-        "--model.anomaly-scale-k": model.anomaly_scale_k,
-        "--train.epochs": train.epochs,
-        "--train.batch-size": train.batch_size,
-        "--train.checkpoint-every": train.checkpoint_every,
-        "--train.accumulate": train.accumulate,
-        "--train.coarsen": train.coarsen,
-        "--train.learning-rate": train.learning_rate,
-    }
-    for flag, value in positive.items():
-        if value <= 0:
-            raise InputError(f"{flag} {value}: must be positive")
-    if not 0 < data.min_valid_fraction <= 1:
-        raise InputError(f"--data.min-valid-fraction {data.min_valid_fraction}: must be in (0, 1]")
-    if not train.checkpoint_minutes >= 0:
-        raise InputError(f"--train.checkpoint-minutes {train.checkpoint_minutes}: must not be negative")
-    if (train.dtype != "float32" or train.remat) and model.name != "mrunet":
-        flag = "--train.remat" if train.remat else f"--train.dtype {train.dtype}"
-        raise InputError(f"{flag}: only for --model.name mrunet, not {model.name}")
-    for name in ("input_noise_k", "input_blur_px", "input_shift_px"):
-        if getattr(train, name) < 0:
-            raise InputError(f"--train.{name.replace('_', '-')} {getattr(train, name)}: must not be negative")
-    if not 0 <= train.average_decay < 1:
-        raise InputError(f"--train.average-decay {train.average_decay}: must be in [0, 1)")
-    if not 0 <= train.guide_dropout <= 1:
-        raise InputError(f"--train.guide-dropout {train.guide_dropout}: must be in [0, 1]")
-    if data.patch_size < SMALLEST_PATCH:
-        raise InputError(f"--data.patch-size {data.patch_size}: at least {SMALLEST_PATCH}, or nothing is left to score")
-    by = f"the factor {model.factor}" + (f" times --train.coarsen {train.coarsen}" if train.coarsen > 1 else "")
-    for flag, side in (("--data.patch-size", data.patch_size), ("--train.crop", train.crop)):
-        if side % (model.factor * train.coarsen):
-            raise InputError(f"{flag} {side}: must be a multiple of {by}")
-    if not 0 <= train.crop <= data.patch_size:
-        raise InputError(f"--train.crop {train.crop}: must be at most --data.patch-size {data.patch_size}; 0: no crop")
