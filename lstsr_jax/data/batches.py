@@ -42,7 +42,7 @@ class PreparedDataset:
         """
         self.directory = Path(directory)
         if not self.directory.is_dir():
-            raise InputError(f"{directory}: no prepared dataset; run train.py --granules DIR")
+            raise InputError(f"{directory}: no prepared dataset; prepare one from granules")
         with _damage_is_bad_input(self.directory):
             self._builder = tfds.builder_from_directory(self.directory)
             self.metadata: dict[str, Any] = dict(self._builder.info.metadata or {})
@@ -71,7 +71,7 @@ class PreparedDataset:
             raise InputError(
                 f"split {split!r} of {self.metadata.get('source', self.directory)} is empty: "
                 f"it holds {', '.join(self.splits)} (split by {self.metadata.get('split_by')}); "
-                "add granules of more dates, take another rule, or evaluate them all (eval.py --split all)"
+                "add granules of more dates, take another rule, or evaluate them all (`split` all)"
             )
         with _damage_is_bad_input(self.directory):
             return _Examples(self._builder.as_data_source(split), self.directory)
@@ -143,17 +143,17 @@ class TrainingBatches:
         """
         size, parts = config.train.batch_size, devices * processes * config.train.accumulate
         if size % (devices * processes):
-            raise InputError(f"--train.batch-size {size}: must be a multiple of the {devices * processes} devices")
+            raise InputError(f"`train.batch_size` {size}: must be a multiple of the {devices * processes} devices")
         if size % parts:
             raise InputError(
-                f"--train.accumulate {config.train.accumulate}: --train.batch-size {size} must be a multiple of "
+                f"`train.accumulate` {config.train.accumulate}: `train.batch_size` {size} must be a multiple of "
                 f"{parts}, this times the number of devices"
             )
         if len(source) < size:
-            raise InputError(f"--train.batch-size {size}: larger than the {len(source)} training patches")
+            raise InputError(f"`train.batch_size` {size}: larger than the {len(source)} training patches")
         guided = config.model.guide == "ndvi"
         if guided and "ndvi" not in source[0]:
-            raise InputError("--model.guide ndvi: the dataset holds no NDVI; add --ndvi DIR")
+            raise InputError("`model.guide` ndvi: the dataset holds no NDVI; give `data.ndvi`")
         names = FIELDS if guided else ("lst",)
         self.steps_per_epoch = len(source) // size
         self._source, self._train, self._size = source, config.train, size

@@ -91,7 +91,7 @@ def list_granules(directory: Path) -> Listing:
         InputError: if it is missing or holds no layer; the message says what it holds.
     """
     if not directory.is_dir():
-        raise InputError(f"--granules {directory}: no such directory")
+        raise InputError(f"`data.granules` {directory}: no such directory")
     found = find_granules(directory)
     layers, skipped = [], found.skipped
     for layer in found.layers:
@@ -104,7 +104,7 @@ def list_granules(directory: Path) -> Listing:
     if not listing.layers:
         reasons = "; ".join(f"{path.name}: {reason}" for path, reason in listing.skipped[:NAMED])
         raise InputError(
-            f"--granules {directory}: no LST at 1 km among its {len(listing.skipped)} files"
+            f"`data.granules` {directory}: no LST at 1 km among its {len(listing.skipped)} files"
             + (f" ({reasons})" if reasons else "")
             + "; give a directory of granules or <granule>_LST_Day_1km.tif files (docs/products.md)"
         )
@@ -137,7 +137,7 @@ def index_granules(directory: Path, rule: CutRule, ndvi: Path | None = None) -> 
             summary.without_ndvi.add(scene.date.isoformat())
         layers.append(Layer(found, _patches(scene, valid, rule, summary)))
     if not summary.max_k:
-        raise InputError(f"--granules {directory}: {_why_no_patch(listing.layers, rule, summary)}")
+        raise InputError(f"`data.granules` {directory}: {_why_no_patch(listing.layers, rule, summary)}")
     counts = Counter(patch.split for layer in layers for patch in layer.patches)
     return PatchIndex(
         tuple(layers),
@@ -215,5 +215,5 @@ def _why_no_patch(layers: Sequence[LstLayer], rule: CutRule, summary: Summary) -
         f"no usable patch in {len(layers)} layers ({len(summary.dates)} dates, {share:.1f} % of their pixels "
         f"observed): none has a {rule.patch_size}x{rule.patch_size} window with {100 * rule.min_valid_fraction:g} % of "
         f"its pixels observed{' that the split rule keeps' if summary.dropped else ''}; add granules, or train with a "
-        "smaller min_valid_fraction (train.py --data.min-valid-fraction)"
+        "smaller min_valid_fraction"
     )

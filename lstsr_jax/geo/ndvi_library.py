@@ -49,7 +49,7 @@ class NdviLibrary:
             GranuleError: if the directory is missing or holds none of ``products``.
         """
         if not directory.is_dir():
-            raise GranuleError(f"--ndvi {directory}: no such directory")
+            raise GranuleError(f"{directory}: no such directory")
         self.directory = directory
         self._files: dict[str, dict[datetime.date, tuple[_Rank, Path]]] = {}
         files, self.skipped = walk(directory)
@@ -84,7 +84,7 @@ class NdviLibrary:
             )
             known = [name for name in products if name in ("MOD13Q1", "MOD13A2")] or list(products)
             raise GranuleError(
-                f"--ndvi {directory}: no {' or '.join(known)} granule nor one of their kind{seen}; give granules or "
+                f"{directory}: no {' or '.join(known)} granule nor one of their kind{seen}; give granules or "
                 "their <granule>_..._16_days_NDVI.tif files (docs/products.md)"
             )
 

@@ -148,7 +148,7 @@ def register_pair(pair: Pair, by: Literal["ndvi", "lst"] | None = None) -> Regis
         raise InputError(
             f"pair {pair.name}: MODIS and ASTER LST tell no shift (correlation {coarse.correlation:.2f} at "
             f"{coarse.shift.rows:.1f} rows and {coarse.shift.columns:.1f} columns); remove the pair, record its shift "
-            "in index.csv, or give --registration none"
+            "in index.csv, or choose `registration` none"
         )
     try:
         guide = _register_land(pair)
