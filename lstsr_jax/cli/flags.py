@@ -1,10 +1,18 @@
-"""How settings that the library names become flags: `train.use_validation` is ``--train.use-validation``."""
+"""How settings of the library become flags: `train.crop` is ``--train.crop``, `data.granules` is ``--granules``."""
 
 import re
 
+_PLAIN = ("data.granules", "data.ndvi")
+"""Settings whose flag does without the name of their part."""
 _SETTING = re.compile(r"`([a-z][a-z0-9_]*(?:\.[a-z][a-z0-9_]*)*)`")
 
 
 def as_flags(message: str) -> str:
     """A message of the library, which names settings in backticks, with their flags in place of the names."""
-    return _SETTING.sub(lambda match: f"--{match[1].replace('_', '-')}", message)
+    return _SETTING.sub(lambda match: flag(match[1]), message)
+
+
+def flag(setting: str) -> str:
+    """The flag of a setting, such as ``--data.patch-size`` of ``data.patch_size``."""
+    name = setting.split(".")[-1] if setting in _PLAIN else setting
+    return f"--{name.replace('_', '-')}"
