@@ -1,7 +1,7 @@
 """Configuration: frozen dataclasses that check themselves, the presets, and their JSON form.
 
-A configuration is stored inside every checkpoint, so that weights describe themselves. Messages name a setting by its path
-in backticks, such as `train.crop`; the command line shows it as the flag ``--train.crop``.
+A configuration is stored inside every checkpoint, so that weights describe themselves. Messages name a setting by its
+path in backticks, such as `train.crop`; the command line shows it as the flag ``--train.crop``.
 """
 
 import dataclasses
@@ -139,8 +139,8 @@ class TrainConfig:
     """Score and publish a moving average of the parameters with this decay per step; 0: the parameters themselves.
     Batch statistics stay those of the parameters themselves."""
     use_validation: bool = False
-    """Also train on the validation split (final runs): no validation score is logged as unseen, and the last checkpoint is
-    published."""
+    """Also train on the validation split (final runs): no validation score is logged as unseen, and the last
+    checkpoint is published."""
     augment: Literal["none", "flip", "dihedral"] = "flip"
     """flip: left-right flips (the paper's code); dihedral: the 8 flips and rotations."""
     crop: int = 0

@@ -1,25 +1,8 @@
 """The one error that commands turn into one line: something the user gave cannot be used."""
 
-import tempfile
-from pathlib import Path
-
 
 class InputError(ValueError):
     """Bad input: the message is one line that names the file or argument and the remedy."""
-
-
-def make_directory(flag: str, directory: Path) -> None:
-    """Make sure that results can be written to ``directory``.
-
-    Raises:
-        InputError: naming the flag and the directory.
-    """
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=directory):
-            pass
-    except OSError as error:
-        raise InputError(f"{flag} {directory}: cannot be written to ({error.strerror}); choose another") from error
 
 
 def printable(text: str) -> str:

@@ -4,6 +4,7 @@ import contextlib
 import os
 import shutil
 import sys
+import tempfile
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -103,3 +104,21 @@ def require_writable(name: str, directory: Path) -> None:
         raise InputError(f"{name} {directory}: cannot be written to ({place} is a file); choose another")
     if not os.access(place, os.W_OK | os.X_OK):
         raise InputError(f"{name} {directory}: cannot be written to (permission denied on {place}); choose another")
+
+
+def make_directory(name: str, directory: Path) -> None:
+    """Make sure that results can be written to ``directory``.
+
+    Args:
+        name: what the error calls it; a setting in backticks.
+        directory: made where it is missing.
+
+    Raises:
+        InputError: naming it, and why not.
+    """
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=directory):
+            pass
+    except OSError as error:
+        raise InputError(f"{name} {directory}: cannot be written to ({error.strerror}); choose another") from error

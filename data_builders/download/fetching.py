@@ -17,8 +17,8 @@ from data_builders.download.request import Request, requests_for
 from data_builders.download.search import Found, search
 from data_builders.download.session import Session
 from data_builders.download.workers import Result, Workers
-from lstsr_jax.errors import InputError, make_directory
-from lstsr_jax.files import locked
+from lstsr_jax.errors import InputError
+from lstsr_jax.files import locked, make_directory
 from lstsr_jax.geo.manifest import LOCK
 
 
@@ -73,7 +73,7 @@ def fetch(
     session = open_session(cmr_url, jobs=jobs, **connection)
     remotes = [remote for request in requests for remote in searched(session, cmr_url, request).remotes]
     directory = Path(output_dir).expanduser()
-    make_directory("--output-dir", directory)
+    make_directory("`output_dir`", directory)
     with locked(directory / LOCK, f"downloading into {directory}"):
         folder = Folder(directory)
         folder.tidy()

@@ -1,6 +1,10 @@
 """How settings of the library become flags: `train.crop` is ``--train.crop``, `data.granules` is ``--granules``."""
 
+import contextlib
 import re
+from collections.abc import Iterator
+
+from lstsr_jax.errors import InputError
 
 _PLAIN = ("data.granules", "data.ndvi")
 """Settings whose flag does without the name of their part."""
@@ -16,3 +20,12 @@ def flag(setting: str) -> str:
     """The flag of a setting, such as ``--data.patch-size`` of ``data.patch_size``."""
     name = setting.split(".")[-1] if setting in _PLAIN else setting
     return f"--{name.replace('_', '-')}"
+
+
+@contextlib.contextmanager
+def speaking_flags() -> Iterator[None]:
+    """Within the block, an error of the library names flags in place of settings."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(as_flags(str(error))) from error

@@ -15,9 +15,33 @@ import tyro
 
 from lstsr_jax import config as configs
 from lstsr_jax.cli.door import expand_home, start_jax
+from lstsr_jax.cli.flags import speaking_flags
 from lstsr_jax.config import Config, DataConfig, ModelConfig, TrainConfig
 from lstsr_jax.errors import InputError
 from lstsr_jax.training.workdir import stored_config
+
+
+@dataclasses.dataclass(frozen=True)
+class _DataFlags(DataConfig):
+    granules: Annotated[str | None, tyro.conf.arg(prefix_name=False)] = None
+    """Directory of MOD11A1/MYD11A1 granules (HDF4 or GeoTIFF); simulated granules if left out."""
+    ndvi: Annotated[str | None, tyro.conf.arg(prefix_name=False)] = None
+    """Directory of MOD13A2 NDVI (HDF4 or <granule>_1_km_16_days_NDVI.tif), stored beside each LST patch."""
+
+    def __post_init__(self) -> None:
+        """Flags are checked when the configuration is made of them: tyro would print the error in a box."""
+
+
+@dataclasses.dataclass(frozen=True)
+class _ModelFlags(ModelConfig):
+    def __post_init__(self) -> None:
+        """As that of the flags of the data."""
+
+
+@dataclasses.dataclass(frozen=True)
+class _TrainFlags(TrainConfig):
+    def __post_init__(self) -> None:
+        """As that of the flags of the data."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,14 +66,19 @@ class TrainArguments:
     """Write a profiler trace of a few steps into this directory (TensorBoard, xprof)."""
     debug: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Show the traceback of an error."""
-    data: DataConfig = dataclasses.field(default_factory=DataConfig)
-    model: ModelConfig = dataclasses.field(default_factory=ModelConfig)
-    train: TrainConfig = dataclasses.field(default_factory=TrainConfig)
+    data: _DataFlags = dataclasses.field(default_factory=_DataFlags)
+    model: _ModelFlags = dataclasses.field(default_factory=_ModelFlags)
+    train: _TrainFlags = dataclasses.field(default_factory=_TrainFlags)
 
     @property
     def config(self) -> Config:
-        """The configuration without what is not part of the run."""
-        return Config(self.preset, self.data, self.model, self.train)
+        """The configuration without what is not part of the run.
+
+        Raises:
+            InputError: if a value cannot be used.
+        """
+        data, model = DataConfig(**vars(self.data)), ModelConfig(**vars(self.model))
+        return Config(self.preset, data, model, TrainConfig(**vars(self.train)))
 
     def resolved_workdir(self) -> Path:
         """The workdir, named after preset and time if none was given."""
@@ -62,7 +91,17 @@ def train_arguments(argv: Sequence[str] | None = None) -> TrainArguments:
     Raises:
         InputError: if the preset is unknown or a value cannot be used.
     """
-    argv = _spell_out_resume(sys.argv[1:] if argv is None else list(argv))
+    with speaking_flags():
+        arguments = _parse(_spell_out_resume(sys.argv[1:] if argv is None else list(argv)))
+        arguments.config  # noqa: B018 (checks itself)
+    if arguments.distributed and arguments.workdir is None:
+        raise InputError("--distributed: give all processes the same --workdir")
+    if arguments.resume == "auto" and arguments.workdir is None:
+        raise InputError("--resume auto: name the --workdir")
+    return arguments
+
+
+def _parse(argv: list[str]) -> TrainArguments:
     finder = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     finder.add_argument("--preset")
     finder.add_argument("--workdir", type=Path)
@@ -71,14 +110,9 @@ def train_arguments(argv: Sequence[str] | None = None) -> TrainArguments:
     found.workdir = found.workdir and Path(os.path.expanduser(found.workdir))
     own = stored_config(found.workdir) if found.resume != "no" and found.workdir and not found.preset else None
     chosen = own or configs.preset(found.preset or "quickstart")
-    default = TrainArguments(preset=chosen.preset, data=chosen.data, model=chosen.model, train=chosen.train)  # type: ignore[arg-type]
-    arguments = expand_home(tyro.cli(TrainArguments, args=argv, default=default, prog="train.py"))
-    configs.check(arguments.config)
-    if arguments.distributed and arguments.workdir is None:
-        raise InputError("--distributed: give all processes the same --workdir")
-    if arguments.resume == "auto" and arguments.workdir is None:
-        raise InputError("--resume auto: name the --workdir")
-    return arguments
+    data, model = _DataFlags(**vars(chosen.data)), _ModelFlags(**vars(chosen.model))
+    default = TrainArguments(preset=chosen.preset, data=data, model=model, train=_TrainFlags(**vars(chosen.train)))  # type: ignore[arg-type]
+    return expand_home(tyro.cli(TrainArguments, args=argv, default=default, prog="train.py"))
 
 
 def _spell_out_resume(argv: list[str]) -> list[str]:
@@ -126,6 +160,7 @@ def keep_compiled_programs() -> None:
 def main() -> None:
     """Prepare the dataset, train, and print the table of the test split."""
     arguments = train_arguments()
+    config = arguments.config
     # Loaded after the flags, so that --help and bad flags need not wait for it.
     from data_builders import prepare
     from lstsr_jax.evaluation import evaluate, write_report
@@ -136,12 +171,12 @@ def main() -> None:
         join_processes()
     start_jax()
     keep_compiled_programs()
-    dataset = prepare(arguments.data, verify=arguments.verify)  # of several processes one prepares, and the others wait
+    dataset = prepare(config.data, verify=arguments.verify)  # of several processes one prepares, and the others wait
     dataset.source("test")  # an empty test split is an error now, not after the training
     workdir = arguments.resolved_workdir()
     resume: Any = {"no": False, "yes": True}.get(arguments.resume, arguments.resume)
     try:
-        train(arguments.config, dataset, workdir, resume=resume, profile=arguments.profile)
+        train(config, dataset, workdir, resume=resume, profile=arguments.profile)
     except Stopped as stopped:
         if jax.process_index() == 0:
             print(f"{stopped}; go on with: {resume_command(arguments, workdir)}", file=sys.stderr)

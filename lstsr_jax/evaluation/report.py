@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from lstsr_jax.errors import make_directory
+from lstsr_jax.files import make_directory
 from lstsr_jax.evaluation.cases import PROVENANCE
 from lstsr_jax.evaluation.dynamic_range import range_figure
 from lstsr_jax.evaluation.evaluation import Evaluation

@@ -10,7 +10,8 @@ from typing import Any, Literal
 from tqdm import tqdm
 
 import lstsr_jax
-from lstsr_jax.errors import InputError, make_directory, printable
+from lstsr_jax.errors import InputError, printable
+from lstsr_jax.files import make_directory
 from lstsr_jax.geo import (
     GranuleError,
     GranuleName,
@@ -113,7 +114,7 @@ def predict(files: Sequence[Path], output_dir: Path, method: Method, request: Re
     """
     request.check()
     require_format(request.format)
-    make_directory("--output-dir", output_dir)
+    make_directory("`output_dir`", output_dir)
     outcomes: list[Outcome] = []
     layers: dict[LstLayer, None] = {}
     told = None if request.overpass == "both" else request.overpass

@@ -74,7 +74,7 @@ class Checkpoints:
         step = int(state.step)
         if not bool(_all_finite(state)):
             raise InputError(
-                f"the parameters after step {step} are not finite and not saved; lower --train.learning-rate; "
+                f"the parameters after step {step} are not finite and not saved; lower `train.learning_rate`; "
                 f"the last good checkpoint is {self.latest()}"
             )
         self._manager.wait_until_finished()  # as saving does anyway; it may be deleting still

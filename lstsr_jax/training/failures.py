@@ -34,14 +34,14 @@ def not_finite(
     kept = f"the last good checkpoint is {last}" if last else "there is no good checkpoint"
     return InputError(
         f"the loss or its gradient is not finite at step {step + 1} (epoch {step // batches.steps_per_epoch + 1}), "
-        f"whose patches are {named}, ... (all in {table}); look at them or lower --train.learning-rate; {kept}"
+        f"whose patches are {named}, ... (all in {table}); look at them or lower `train.learning_rate`; {kept}"
     )
 
 
 def validation_not_finite(epoch: int, last: Path | None) -> InputError:
     """The network's answers are not finite after ``epoch``, counted from 1; ``last`` is the last good checkpoint."""
     return InputError(
-        f"the validation RMSE is not finite after epoch {epoch}; lower --train.learning-rate; "
+        f"the validation RMSE is not finite after epoch {epoch}; lower `train.learning_rate`; "
         f"the last good checkpoint is {last}"
     )
 

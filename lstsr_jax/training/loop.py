@@ -66,7 +66,6 @@ def train(
         Stopped: on SIGTERM or SIGINT, after saving.
         ValueError: if ``module`` is no network from one field to another, or ``program`` is for another run.
     """
-    configs.check(config)
     if program is not None and not (module is optimizer is devices is None):
         raise ValueError("program brings module, optimizer and devices: leave them out, or build it with them")
     workdir, settings = Path(workdir), config.train

@@ -33,11 +33,11 @@ def check(workdir: Path, config: Config, patches: dict[str, Any], last: Path | N
         InputError: if there is a run and ``resume`` is not set, or none and it is, or another one.
     """
     if resume is True and last is None and not (workdir / _CONFIG).is_file():
-        raise InputError(f"--resume: {workdir} holds no run; leave --resume out to start")
+        raise InputError(f"`resume`: {workdir} holds no run; leave `resume` out to start")
     if last is None:
         return  # nothing to lose: a run killed before its first checkpoint starts again
     if not resume:
-        raise InputError(f"--workdir {workdir}: holds a run already; add --resume, or choose another")
+        raise InputError(f"`workdir` {workdir}: holds a run already; add `resume`, or choose another")
     stored = read_metadata(last)
     wanted, default = (json.loads(json.dumps(configs.to_json(c))) for c in (config, Config()))
     for part in ("model", "train", "data"):
@@ -45,14 +45,14 @@ def check(workdir: Path, config: Config, patches: dict[str, Any], last: Path | N
             theirs = stored.get(part, {}).get(name, default[part][name])
             if theirs != value and name not in _MAY_CHANGE:
                 raise InputError(
-                    f"--resume: {part}.{name} is {value!r} but the run in {workdir} has {theirs!r}; "
+                    f"`resume`: {part}.{name} is {value!r} but the run in {workdir} has {theirs!r}; "
                     "give the run's own values"
                 )
     build = stored.get("dataset", {}).get("build", {})
     for name in ("patches", "max_k"):
         if build and build.get(name) != patches.get(name):
             raise InputError(
-                f"--resume: the granules are not those of the run in {workdir}: {name} {patches.get(name)}, then "
+                f"`resume`: the granules are not those of the run in {workdir}: {name} {patches.get(name)}, then "
                 f"{build.get(name)}; give its own granules, or start anew in another workdir"
             )
 
@@ -74,7 +74,7 @@ def stored_config(workdir: Path) -> Config | None:
         elif isinstance(error, FileNotFoundError):
             return None
         else:
-            raise InputError(f"{path}: damaged ({error}); name the run's preset and flags beside --resume") from error
+            raise InputError(f"{path}: damaged ({error}); name the run's preset and flags beside `resume`") from error
     return configs.from_json({name: stored[name] for name in ("preset", "data", "model", "train") if name in stored})
 
 
@@ -113,7 +113,7 @@ def full_disk_is_bad_input(workdir: Path) -> Iterator[None]:
             raise
         last = latest(workdir)
         kept = f"the last good checkpoint is {last}" if last else "no checkpoint was written yet"
-        raise InputError(f"{workdir}: the disk is full; {kept}; free some space and add --resume") from error
+        raise InputError(f"{workdir}: the disk is full; {kept}; free some space and add `resume`") from error
     finally:
         if not full:  # else orbax's threads go on complaining after the end
             for logger in loggers:

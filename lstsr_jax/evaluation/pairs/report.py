@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from lstsr_jax.errors import make_directory
+from lstsr_jax.files import make_directory
 from lstsr_jax.evaluation.figures import comparison_figure
 from lstsr_jax.evaluation.pairs.evaluation import PairsEvaluation
 from lstsr_jax.evaluation.pairs.score import METRICS, scored_mask, super_resolve
