@@ -9,13 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from lstsr_jax.files import make_directory
 from lstsr_jax.evaluation.cases import PROVENANCE
 from lstsr_jax.evaluation.dynamic_range import range_figure
 from lstsr_jax.evaluation.evaluation import Evaluation
 from lstsr_jax.evaluation.figures import comparison_figure, reliability_figure
 from lstsr_jax.evaluation.scores import METRICS, Scores
-from lstsr_jax.files import replacing
+from lstsr_jax.files import make_directory, replacing
 
 
 def write_report(evaluation: Evaluation, directory: str | Path) -> None:
