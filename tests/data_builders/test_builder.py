@@ -89,7 +89,7 @@ def test_an_empty_split_names_the_remedy(granules, tmp_path):
     (only,) = built.splits
     assert len(built.source("all")) == built.metadata["patches"][only]
     empty = next(split for split in ("train", "validation", "test") if split != only)
-    with pytest.raises(InputError, match="--split all"):
+    with pytest.raises(InputError, match="`split` all"):
         built.source(empty)
 
 

@@ -33,7 +33,7 @@ def test_best_checkpoint_is_the_one_with_the_lowest_validation_rmse(trained):
 
 
 def test_a_workdir_holds_one_run(trained, small_config, dataset):
-    with pytest.raises(InputError, match="holds a run already; add --resume"):
+    with pytest.raises(InputError, match="holds a run already; add `resume`"):
         train(small_config, dataset, trained)
     other = dataclasses.replace(small_config, model=dataclasses.replace(small_config.model, width=8))
     with pytest.raises(InputError, match=r"model.width is 8 but the run in .* has 4"):
@@ -41,7 +41,7 @@ def test_a_workdir_holds_one_run(trained, small_config, dataset):
 
 
 def test_nothing_to_resume(small_config, dataset, tmp_path):
-    with pytest.raises(InputError, match="holds no run; leave --resume out"):
+    with pytest.raises(InputError, match="holds no run; leave `resume` out"):
         train(small_config, dataset, tmp_path / "none", resume=True)
     assert not (tmp_path / "none").exists()
 
@@ -54,7 +54,7 @@ def test_batch_must_divide_over_devices(small_config, dataset, tmp_path):
 
 def test_a_loss_that_is_not_finite_stops_the_run(small_config, dataset, tmp_path):
     hot = dataclasses.replace(small_config, train=dataclasses.replace(small_config.train, learning_rate=1e30))
-    with pytest.raises(InputError, match=r"not finite .*lower --train\.learning-rate"):
+    with pytest.raises(InputError, match=r"not finite .*lower `train\.learning_rate`"):
         train(hot, dataset, tmp_path / "hot")
 
 
@@ -95,7 +95,7 @@ def test_noise_on_the_coarse_input_has_the_size_asked_for(dataset, small_config)
 
 def test_a_guided_network_needs_ndvi(dataset, small_config):
     config = dataclasses.replace(small_config, model=dataclasses.replace(small_config.model, guide="ndvi"))
-    with pytest.raises(InputError, match="add --ndvi DIR"):
+    with pytest.raises(InputError, match="holds no NDVI; give `data.ndvi`"):
         TrainingBatches(dataset.source("train"), config, devices=1)
 
 

@@ -151,7 +151,7 @@ def test_a_run_goes_on_with_its_own_patches_only(config, dataset, uninterrupted)
     class Grown:
         metadata: ClassVar = {**dataset.metadata, "patches": {"train": 99}}
 
-    with pytest.raises(InputError, match="--resume: the granules are not those of the run"):
+    with pytest.raises(InputError, match="`resume`: the granules are not those of the run"):
         train(with_train(config, epochs=4), Grown(), uninterrupted, resume=True)
 
 
