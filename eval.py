@@ -1,9 +1,6 @@
 """Evaluate checkpoints: ``python eval.py --checkpoint C [--granules DIR | --pairs DIR]``; see ``--help``."""
 
 if __name__ == "__main__":
-    import signal
+    from lstsr_jax.cli.scripts import evaluate
 
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # without a traceback, until the door answers
-    from lstsr_jax.cli import door
-
-    door("lstsr_jax.cli.eval")
+    evaluate()

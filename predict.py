@@ -1,9 +1,6 @@
 """Make 250 m maps: ``python predict.py FILE... --checkpoint C [--output-dir O]``; see ``--help``."""
 
 if __name__ == "__main__":
-    import signal
+    from lstsr_jax.cli.scripts import predict
 
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # without a traceback, until the door answers
-    from lstsr_jax.cli import door
-
-    door("lstsr_jax.cli.predict")
+    predict()

@@ -1,9 +1,6 @@
 """Train a network: ``python train.py [--preset NAME] [--granules DIR] [--workdir W]``; see ``--help``."""
 
 if __name__ == "__main__":
-    import signal
+    from lstsr_jax.cli.scripts import train
 
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # without a traceback, until the door answers
-    from lstsr_jax.cli import door
-
-    door("lstsr_jax.cli.train")
+    train()

@@ -8,81 +8,101 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from lstsr_jax.config import Config, DataConfig, ModelConfig, TrainConfig
+    from data_builders.preparation import prepare
+    from lstsr_jax.config import Config, DataConfig, ModelConfig, TrainConfig, preset
     from lstsr_jax.evaluation import evaluate
     from lstsr_jax.models import create_model
     from lstsr_jax.models.dmcn import DMCN
+    from lstsr_jax.models.edsr import EDSR
     from lstsr_jax.models.mrunet import MRUNet
     from lstsr_jax.models.torch_weights import import_torch_state_dict
     from lstsr_jax.models.vdsr import VDSR
+    from lstsr_jax.ops.degradation import degrade
     from lstsr_jax.ops.energy import conserve_energy
     from lstsr_jax.ops.gaps import fill_gaps
     from lstsr_jax.ops.metrics import psnr, rmse, ssim
     from lstsr_jax.ops.pooling import l4_pool
     from lstsr_jax.ops.resize import upsample
-    from lstsr_jax.predictor import Predictor, load_predictor, save_predictor
+    from lstsr_jax.predictor import Normalization, Predictor, coarse_to_fine, load_predictor, save_predictor
     from lstsr_jax.scene import super_resolve_scene, super_resolve_spread
     from lstsr_jax.sharpening import atprk, tsharp
+    from lstsr_jax.training import Stopped, train
 
 __version__ = "0.1.0"
 
 _HOME = {
     # fields
-    "l4_pool": "ops.pooling",
-    "upsample": "ops.resize",
-    "conserve_energy": "ops.energy",
-    "fill_gaps": "ops.gaps",
+    "l4_pool": "lstsr_jax.ops.pooling",
+    "upsample": "lstsr_jax.ops.resize",
+    "degrade": "lstsr_jax.ops.degradation",
+    "conserve_energy": "lstsr_jax.ops.energy",
+    "fill_gaps": "lstsr_jax.ops.gaps",
     # scores
-    "rmse": "ops.metrics",
-    "psnr": "ops.metrics",
-    "ssim": "ops.metrics",
+    "rmse": "lstsr_jax.ops.metrics",
+    "psnr": "lstsr_jax.ops.metrics",
+    "ssim": "lstsr_jax.ops.metrics",
     # networks
-    "MRUNet": "models.mrunet",
-    "VDSR": "models.vdsr",
-    "DMCN": "models.dmcn",
-    "create_model": "models",
-    "import_torch_state_dict": "models.torch_weights",
+    "MRUNet": "lstsr_jax.models.mrunet",
+    "VDSR": "lstsr_jax.models.vdsr",
+    "DMCN": "lstsr_jax.models.dmcn",
+    "EDSR": "lstsr_jax.models.edsr",
+    "create_model": "lstsr_jax.models",
+    "import_torch_state_dict": "lstsr_jax.models.torch_weights",
     # classical methods
-    "tsharp": "sharpening",
-    "atprk": "sharpening",
+    "tsharp": "lstsr_jax.sharpening",
+    "atprk": "lstsr_jax.sharpening",
     # prediction
-    "Predictor": "predictor",
-    "load_predictor": "predictor",
-    "save_predictor": "predictor",
-    "super_resolve_scene": "scene",
-    "super_resolve_spread": "scene",
-    # evaluation
-    "evaluate": "evaluation",
+    "Normalization": "lstsr_jax.predictor",
+    "Predictor": "lstsr_jax.predictor",
+    "coarse_to_fine": "lstsr_jax.predictor",
+    "load_predictor": "lstsr_jax.predictor",
+    "save_predictor": "lstsr_jax.predictor",
+    "super_resolve_scene": "lstsr_jax.scene",
+    "super_resolve_spread": "lstsr_jax.scene",
+    # data, training, evaluation
+    "prepare": "data_builders.preparation",
+    "Stopped": "lstsr_jax.training",
+    "train": "lstsr_jax.training",
+    "evaluate": "lstsr_jax.evaluation",
     # configuration
-    "Config": "config",
-    "DataConfig": "config",
-    "ModelConfig": "config",
-    "TrainConfig": "config",
+    "Config": "lstsr_jax.config",
+    "DataConfig": "lstsr_jax.config",
+    "ModelConfig": "lstsr_jax.config",
+    "TrainConfig": "lstsr_jax.config",
+    "preset": "lstsr_jax.config",
 }
 
 __all__ = [
     "DMCN",
+    "EDSR",
     "VDSR",
     "Config",
     "DataConfig",
     "MRUNet",
     "ModelConfig",
+    "Normalization",
     "Predictor",
+    "Stopped",
     "TrainConfig",
     "atprk",
+    "coarse_to_fine",
     "conserve_energy",
     "create_model",
+    "degrade",
     "evaluate",
     "fill_gaps",
     "import_torch_state_dict",
     "l4_pool",
     "load_predictor",
+    "prepare",
+    "preset",
     "psnr",
     "rmse",
     "save_predictor",
     "ssim",
     "super_resolve_scene",
     "super_resolve_spread",
+    "train",
     "tsharp",
     "upsample",
 ]
@@ -90,7 +110,7 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name in _HOME:
-        return getattr(importlib.import_module(f"lstsr_jax.{_HOME[name]}"), name)
+        return getattr(importlib.import_module(_HOME[name]), name)
     raise AttributeError(f"module 'lstsr_jax' has no attribute {name!r}")
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import tyro
 
 from lstsr_jax.cli.door import expand_home, start_jax
+from lstsr_jax.cli.flags import program
 from lstsr_jax.config import DataConfig, SplitBy
 from lstsr_jax.errors import InputError
 from lstsr_jax.files import require_writable
@@ -90,7 +91,7 @@ def eval_arguments(argv: Sequence[str] | None = None) -> EvalArguments:
     Raises:
         InputError: if there is nothing to evaluate.
     """
-    arguments = expand_home(tyro.cli(EvalArguments, args=argv, prog="eval.py"))
+    arguments = expand_home(tyro.cli(EvalArguments, args=argv, prog=program("eval.py")))
     if not arguments.checkpoint and not arguments.method_names:
         raise InputError("--checkpoint: give at least one checkpoint or one of --methods")
     if not arguments.checkpoint and (arguments.reliability or arguments.self_ensemble):

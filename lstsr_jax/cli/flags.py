@@ -2,7 +2,9 @@
 
 import contextlib
 import re
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 from lstsr_jax.errors import InputError
 
@@ -29,3 +31,9 @@ def speaking_flags() -> Iterator[None]:
         yield
     except InputError as error:
         raise InputError(as_flags(str(error))) from error
+
+
+def program(name: str) -> str:
+    """What ``--help`` calls the command: the installed command that was called, or else ``name``."""
+    called = Path(sys.argv[0]).name
+    return called if called.startswith("lstsr-") else name

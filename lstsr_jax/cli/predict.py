@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 import tyro
 
 from lstsr_jax.cli.door import expand_home, start_jax
+from lstsr_jax.cli.flags import program
 from lstsr_jax.errors import InputError
 from lstsr_jax.predictor import shipped
 from lstsr_jax.product import Request
@@ -51,7 +52,7 @@ def predict_arguments(argv: Sequence[str] | None = None) -> PredictArguments:
     Raises:
         InputError: if there is nothing to do, or the flags cannot be used together.
     """
-    arguments = expand_home(tyro.cli(PredictArguments, args=argv, prog="predict.py"))
+    arguments = expand_home(tyro.cli(PredictArguments, args=argv, prog=program("predict.py")))
     if not arguments.files:
         raise InputError("FILE: give at least one granule or directory of them")
     arguments.request.check()

@@ -15,18 +15,20 @@ import tyro
 
 from lstsr_jax import config as configs
 from lstsr_jax.cli.door import expand_home, start_jax
-from lstsr_jax.cli.flags import speaking_flags
+from lstsr_jax.cli.flags import program, speaking_flags
 from lstsr_jax.config import Config, DataConfig, ModelConfig, TrainConfig
 from lstsr_jax.errors import InputError
 from lstsr_jax.training.workdir import stored_config
 
 
 @dataclasses.dataclass(frozen=True)
-class _DataFlags(DataConfig):
+class DataFlags(DataConfig):
+    """The dataset's settings as flags: its two folders without the name of their part."""
+
     granules: Annotated[str | None, tyro.conf.arg(prefix_name=False)] = None
-    """Directory of MOD11A1/MYD11A1 granules (HDF4 or GeoTIFF); simulated granules if left out."""
+    """Directory of LST at 1 km (docs/products.md), of one product or several; simulated granules if left out."""
     ndvi: Annotated[str | None, tyro.conf.arg(prefix_name=False)] = None
-    """Directory of MOD13A2 NDVI (HDF4 or <granule>_1_km_16_days_NDVI.tif), stored beside each LST patch."""
+    """Directory of 1 km NDVI (MOD13A2, VNP13A2, ...; granules or GeoTIFF), stored beside each LST patch."""
 
     def __post_init__(self) -> None:
         """Flags are checked when the configuration is made of them: tyro would print the error in a box."""
@@ -66,7 +68,7 @@ class TrainArguments:
     """Write a profiler trace of a few steps into this directory (TensorBoard, xprof)."""
     debug: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Show the traceback of an error."""
-    data: _DataFlags = dataclasses.field(default_factory=_DataFlags)
+    data: DataFlags = dataclasses.field(default_factory=DataFlags)
     model: _ModelFlags = dataclasses.field(default_factory=_ModelFlags)
     train: _TrainFlags = dataclasses.field(default_factory=_TrainFlags)
 
@@ -110,9 +112,9 @@ def _parse(argv: list[str]) -> TrainArguments:
     found.workdir = found.workdir and Path(os.path.expanduser(found.workdir))
     own = stored_config(found.workdir) if found.resume != "no" and found.workdir and not found.preset else None
     chosen = own or configs.preset(found.preset or "quickstart")
-    data, model = _DataFlags(**vars(chosen.data)), _ModelFlags(**vars(chosen.model))
+    data, model = DataFlags(**vars(chosen.data)), _ModelFlags(**vars(chosen.model))
     default = TrainArguments(preset=chosen.preset, data=data, model=model, train=_TrainFlags(**vars(chosen.train)))  # type: ignore[arg-type]
-    return expand_home(tyro.cli(TrainArguments, args=argv, default=default, prog="train.py"))
+    return expand_home(tyro.cli(TrainArguments, args=argv, default=default, prog=program("train.py")))
 
 
 def _spell_out_resume(argv: list[str]) -> list[str]:
