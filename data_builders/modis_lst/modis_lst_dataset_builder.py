@@ -16,7 +16,7 @@ from lstsr_jax.geo import GranuleError, NdviLibrary, Scene
 
 
 @dataclasses.dataclass(eq=False, kw_only=True)
-class ModisLstConfig(tfds.core.BuilderConfig):
+class ModisLstConfig(tfds.core.BuilderConfig):  # type: ignore[misc]
     """One way to build the dataset.
 
     Attributes:
@@ -32,7 +32,7 @@ class ModisLstConfig(tfds.core.BuilderConfig):
     rule: CutRule = dataclasses.field(default_factory=CutRule)
 
 
-class Builder(tfds.core.GeneratorBasedBuilder):
+class Builder(tfds.core.GeneratorBasedBuilder):  # type: ignore[misc]
     """High-resolution (1 km) LST patches of MODIS and VIIRS, day and night."""
 
     name = "modis_lst"

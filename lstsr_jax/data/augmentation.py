@@ -14,7 +14,7 @@ Images = dict[str, np.ndarray]
 """``(S, S, 1)`` arrays by name, NaN where not observed."""
 
 
-class Augment(grain.transforms.RandomMap):
+class Augment(grain.transforms.RandomMap):  # type: ignore[misc]
     """Random crops, flips or rotations, the same for all images; withheld NDVI; errors of the coarse sensor.
 
     Adds ``seen``, the fine field as the coarse sensor's optics and navigation show it, and ``noise``, ``(s, s, 1)`` K

@@ -39,7 +39,8 @@ class Scores:
     @property
     def common(self) -> np.ndarray:
         """Images that every method was scored on."""
-        return np.logical_and.reduce(list(self.counted.values()))
+        result: np.ndarray = np.logical_and.reduce(list(self.counted.values()))
+        return result
 
     def means(self, images: np.ndarray | None = None) -> dict[str, dict[str, Any]]:
         """Unweighted means over the images each method was scored on, or over ``images`` of them; and how many."""
@@ -56,7 +57,8 @@ def scorable_images(mask: jax.Array) -> jax.Array:
     """Images ``(B,)`` of whose mask ``(B, H, W, 1)`` at least one whole SSIM window can be scored."""
     window = (1, _SSIM_WINDOW, _SSIM_WINDOW, 1)
     whole = jax.lax.reduce_window(mask, True, jax.lax.bitwise_and, window, (1, 1, 1, 1), "VALID")
-    return whole.any((1, 2, 3))
+    result: jax.Array = whole.any((1, 2, 3))
+    return result
 
 
 @jax.jit

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
         tile_transform,
     )
     from lstsr_jax.geo.layer import LstLayer
-    from lstsr_jax.geo.listing import Listing, Skipped, describe_skipped, find_granules
+    from lstsr_jax.geo.listing import Listing, describe_skipped, find_granules
     from lstsr_jax.geo.names import GranuleName, parse_name
     from lstsr_jax.geo.ndvi import NdviScene, period_start, read_ndvi
     from lstsr_jax.geo.ndvi_library import PRODUCTS_1KM, PRODUCTS_250M, NdviLibrary
@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from lstsr_jax.geo.stored import to_kelvin
     from lstsr_jax.geo.target import target_grid
     from lstsr_jax.geo.tile_names import parse_tile, tile_name
+    from lstsr_jax.geo.walk import Skipped
     from lstsr_jax.geo.warp import Grid, Shift, place_field, warp_field
 
 _HOME = {
@@ -81,7 +82,7 @@ _HOME = {
     "ShiftSummary": "aster.registration",
     "SimulatedGranule": "simulate.granule",
     "SimulatedPair": "simulate.pair",
-    "Skipped": "listing",
+    "Skipped": "walk",
     "accept": "quality",
     "aggregate_l4": "simulate.granule",
     "decode": "quality",

@@ -38,7 +38,7 @@ class LstLayer(_FileAndOverpass):
         layer.date, layer.product = date, product
         return layer
 
-    def __getnewargs__(self) -> tuple[Any, ...]:  # type: ignore[override]
+    def __getnewargs__(self) -> tuple[Any, ...]:
         """For copies and pickles."""
         return (*self, self.date, self.product)
 

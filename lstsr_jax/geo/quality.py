@@ -259,7 +259,7 @@ def _kept(policy: QualityPolicy, name: str) -> NDArray[np.bool_]:
     scheme = SCHEMES[name]
     fields = decode(np.arange(np.iinfo(scheme.dtype).max + 1, dtype=scheme.dtype), scheme)
     bounded = policy.max_lst_error_k is not None
-    kept = fields.mandatory <= (0 if policy.good_only or (bounded and scheme.good) else 1)
+    kept: NDArray[np.bool_] = fields.mandatory <= (0 if policy.good_only or (bounded and scheme.good) else 1)
     if bounded:
         kept &= np.take(scheme.lst_error_max_k, fields[-1]) <= policy.max_lst_error_k
         if scheme.good and "cloud" in scheme.fields:

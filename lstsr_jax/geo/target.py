@@ -105,7 +105,8 @@ def _continuous(lon: Points, circle: float) -> Points:
     gaps = np.diff(present, append=present[0] + circle)
     widest = int(np.argmax(gaps))
     start = present[(widest + 1) % len(present)]
-    return start + (lon - start) % circle
+    result: Points = start + (lon - start) % circle
+    return result
 
 
 def _pixel_side(x: Points, y: Points) -> float:

@@ -125,7 +125,8 @@ def import_torch_state_dict(name: str, tensors: Mapping[str, Any], module: nn.Mo
     if wrong:
         raise ValueError(f"not a complete state dict of {name}: {'; '.join(wrong)}")
     _report(name, arrays, unused_tensors(name, arrays, module))
-    return traverse_util.unflatten_dict(flat)
+    result: dict[str, Any] = traverse_util.unflatten_dict(flat)
+    return result
 
 
 def _report(name: str, arrays: Mapping[str, np.ndarray], unused: Sequence[str]) -> None:

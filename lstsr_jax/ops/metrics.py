@@ -121,7 +121,8 @@ def psnr(
 def _gaussian_taps() -> np.ndarray:
     """Gaussian window of Wang et al. (2004): sigma 1.5, 11 taps, sum one."""
     taps = np.exp(-0.5 * (np.arange(-5, 6) / 1.5) ** 2)
-    return taps / taps.sum()
+    result: np.ndarray = taps / taps.sum()
+    return result
 
 
 def _slide(x: jax.Array, size: int, axis: int) -> list[jax.Array]:

@@ -38,7 +38,8 @@ def _phase_weights(factor: int, method: str) -> np.ndarray:
     radius, kernel = _KERNELS[method]
     phase = (np.arange(factor) + 0.5) / factor - 0.5
     taps = np.arange(-radius, radius + 1)
-    return kernel(taps[None, :] - phase[:, None])
+    result: np.ndarray = kernel(taps[None, :] - phase[:, None])
+    return result
 
 
 def _upsample_axis(x: jax.Array, axis: int, weights: np.ndarray) -> jax.Array:

@@ -179,7 +179,8 @@ class Predictor:
             if require_refinement(ndvi.shape, coarse.shape) != self.factor:
                 raise ValueError(f"ndvi {ndvi.shape} must be coarse {coarse.shape} times the factor {self.factor}")
         if not self.ensembles:
-            return _predict(self, coarse, ndvi)
+            fine: jax.Array = _predict(self, coarse, ndvi)
+            return fine
         guide = () if ndvi is None else (ndvi,)
         return known_mean(self.single, coarse, *guide, conserve=self.config.conserve_energy, known=self.orientations)
 

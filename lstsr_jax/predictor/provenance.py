@@ -33,7 +33,8 @@ class Provenance:
         Raises:
             InputError: if what it says does not fit this version.
         """
-        return self._part("data", DataConfig)
+        result: DataConfig | None = self._part("data", DataConfig)
+        return result
 
     @property
     def train(self) -> TrainConfig | None:
@@ -42,7 +43,8 @@ class Provenance:
         Raises:
             InputError: if what it says does not fit this version.
         """
-        return self._part("train", TrainConfig)
+        result: TrainConfig | None = self._part("train", TrainConfig)
+        return result
 
     @property
     def used_validation(self) -> bool:

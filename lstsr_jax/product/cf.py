@@ -68,7 +68,8 @@ def to_dataset(fine: FineScene, tags: Mapping[str, str]) -> xarray.Dataset:
         "overpass": ((), fine.source.overpass, {"long_name": "overpass, day or night"}),
         "view_time": ((), np.float32(observed.local_hour), _VIEW_TIME),
     }
-    dataset = xarray.Dataset(fields, coordinates, {"Conventions": "CF-1.11", "title": _title(fine), **tags})
+    about = {"Conventions": "CF-1.11", "title": _title(fine), **tags}
+    dataset: xarray.Dataset = xarray.Dataset(fields, coordinates, about)
     for name in ("time", "time_bnds"):
         dataset[name].encoding.update(units="seconds since 2000-01-01", dtype="int64")
     dataset = dataset.rio.write_crs(fine.crs).rio.write_transform(fine.transform).rio.write_coordinate_system()

@@ -61,7 +61,8 @@ def super_resolve_scene(
         InputError: if the predictor returns values that are not finite.
     """
     conserve = conserves_energy(predictor, conserve_energy)
-    return _scene(predictor, lst, ndvi, 1, conserve, Tiling(tile, overlap, batch), progress)[0]
+    fine: NDArray[np.float32] = _scene(predictor, lst, ndvi, 1, conserve, Tiling(tile, overlap, batch), progress)[0]
+    return fine
 
 
 def super_resolve_spread(

@@ -72,7 +72,8 @@ def atprk(
         reach = jnp.broadcast_to(reach, lst.shape[:-3])
     coldest = jnp.asarray(-jnp.inf if min_lst is None else min_lst, lst.dtype)
     options = {"factor": factor, "window": window, "border": border, "ndvi_pool": ndvi_pool}
-    return _atprk(lst, ndvi, coarse_ndvi, coldest, reach, **options)
+    result: jax.Array = _atprk(lst, ndvi, coarse_ndvi, coldest, reach, **options)
+    return result
 
 
 @functools.partial(jax.jit, static_argnames=("factor", "window", "border", "ndvi_pool"))

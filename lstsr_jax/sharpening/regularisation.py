@@ -23,7 +23,8 @@ def log_ranges(factor: int) -> np.ndarray:
 
 def point_model(lag: np.ndarray, reach: np.ndarray) -> np.ndarray:
     """Exponential model with sill one: ``1 - exp(-3 lag / reach)``."""
-    return -np.expm1(-3.0 * lag / reach)
+    result: np.ndarray = -np.expm1(-3.0 * lag / reach)
+    return result
 
 
 def _moving_mean(x: np.ndarray, size: int) -> np.ndarray:

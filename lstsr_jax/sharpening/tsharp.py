@@ -51,7 +51,8 @@ def tsharp(
     if form not in _FORMS:
         raise ValueError(f"form must be one of {', '.join(_FORMS)}, got {form!r}")
     coldest = jnp.asarray(-jnp.inf if min_lst is None else min_lst, lst.dtype)
-    return _tsharp(lst, ndvi, coarse_ndvi, coldest, factor=factor, form=form, ndvi_pool=ndvi_pool)
+    result: jax.Array = _tsharp(lst, ndvi, coarse_ndvi, coldest, factor=factor, form=form, ndvi_pool=ndvi_pool)
+    return result
 
 
 @functools.partial(jax.jit, static_argnames=("factor", "form", "ndvi_pool"))

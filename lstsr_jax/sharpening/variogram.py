@@ -24,7 +24,8 @@ def require_window(window: int) -> None:
 
 def lag_distances(window: int = 5) -> np.ndarray:
     """Distinct non-zero distances within a ``window`` x ``window`` square, ascending, in pixels."""
-    return np.sqrt(_squared_lags(window))
+    result: np.ndarray = np.sqrt(_squared_lags(window))
+    return result
 
 
 def _squared_lags(window: int) -> np.ndarray:
@@ -40,7 +41,8 @@ def _by_lag(areas: np.ndarray, window: int) -> np.ndarray:
     pairs = (window - np.abs(offset))[:, None] * (window - np.abs(offset))[None, :]
     within = areas[:, window - 1, window - 1]
     weights = [(square == lag) * pairs / (pairs * (square == lag)).sum() for lag in _squared_lags(window)]
-    return np.stack([(areas * weight).sum((1, 2)) for weight in weights], -1) - within[:, None]
+    result: np.ndarray = np.stack([(areas * weight).sum((1, 2)) for weight in weights], -1) - within[:, None]
+    return result
 
 
 class _Shapes(NamedTuple):
@@ -56,7 +58,8 @@ def _shapes(factor: int, window: int) -> _Shapes:
     """Shapes are scaled to one at the longest lag, so that float32 tells long ranges apart."""
 
     def point_slope(lag: np.ndarray, reach: np.ndarray) -> np.ndarray:
-        return -3.0 * lag / reach * np.exp(-3.0 * lag / reach)
+        result: np.ndarray = -3.0 * lag / reach * np.exp(-3.0 * lag / reach)
+        return result
 
     reach = np.exp(log_ranges(factor))
     model = _by_lag(regularise(point_model, reach, factor, window - 1)[0], window)
@@ -94,7 +97,8 @@ def semivariogram(residual: jax.Array, window: int = 5) -> jax.Array:
     require_window(window)
     if residual.shape[-1] != 1:
         raise ValueError(f"residual must have one channel, got shape {residual.shape}")
-    return _semivariogram(residual[..., 0], window)
+    result: jax.Array = _semivariogram(residual[..., 0], window)
+    return result
 
 
 @functools.partial(jax.jit, static_argnames="window")

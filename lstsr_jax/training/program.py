@@ -61,7 +61,8 @@ class Program:
         side, averaged = config.data.patch_size, config.train.average_decay > 0
         shape = (side, side, input_channels(config.model))
         state = create_state(self.module, self.optimizer, config.train.seed, shape, averaged=averaged)
-        return self.placement.replicate(state)
+        result: TrainState = self.placement.replicate(state)
+        return result
 
     def require(self, config: Config, normalization: Normalization, steps_per_epoch: int) -> None:
         """Refuse to run with another configuration than that the steps were built for.

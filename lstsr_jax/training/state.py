@@ -52,7 +52,8 @@ class TrainState:
         """The same state with the sums of the epoch at zero, placed as they are."""
         sums = (self.squared_error, self.epoch_steps)
         squared_error, epoch_steps = (jax.device_put(np.zeros((), leaf.dtype), leaf.sharding) for leaf in sums)
-        return self.replace(squared_error=squared_error, epoch_steps=epoch_steps)  # type: ignore[attr-defined]
+        result: TrainState = self.replace(squared_error=squared_error, epoch_steps=epoch_steps)  # type: ignore[attr-defined]
+        return result
 
 
 def create_state(

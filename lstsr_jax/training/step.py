@@ -77,6 +77,7 @@ def make_train_step(
 
             def network(x: jax.Array) -> jax.Array:
                 variables = {"params": params, **({"batch_stats": batch_stats} if batch_stats else {})}
+                y: jax.Array
                 y, updated = task.module.apply(variables, x, mutable=["batch_stats"], **training)
                 updates.update(updated)
                 return y
@@ -151,7 +152,8 @@ def make_eval_step(task: Task, axis_name: str = AXIS) -> EvalStep:
             return jnp.where(counted, rmse(truth, estimate, mask=mask), 0).sum()
 
         sums = {"images": counted.sum(), "rmse": total(fine), "ilr_rmse": total(ilr)}
-        return _sum_over_devices(sums, axis_name)
+        result: Metrics = _sum_over_devices(sums, axis_name)
+        return result
 
     return eval_step
 
@@ -185,13 +187,15 @@ def parallel_train_step(
 
     With several processes each passes the arrays of its own devices.
     """
-    return jax.pmap(  # type: ignore[return-value]
+    mapped: TrainStep = jax.pmap(
         step, axis_name, in_axes=(None, 0), out_axes=(None, None), donate_argnums=(0,), devices=devices
     )
+    return mapped
 
 
 def parallel_eval_step(
     step: EvalStep, axis_name: str = AXIS, *, devices: Sequence[jax.Device] | None = None
 ) -> EvalStep:
     """Map an evaluation step over devices: variables replicated, batch arrays ``(devices, b, ...)``."""
-    return jax.pmap(step, axis_name, in_axes=(None, 0), out_axes=None, devices=devices)  # type: ignore[return-value]
+    mapped: EvalStep = jax.pmap(step, axis_name, in_axes=(None, 0), out_axes=None, devices=devices)
+    return mapped

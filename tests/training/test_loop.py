@@ -95,7 +95,7 @@ def test_noise_on_the_coarse_input_has_the_size_asked_for(dataset, small_config)
 
 def test_a_guided_network_needs_ndvi(dataset, small_config):
     config = dataclasses.replace(small_config, model=dataclasses.replace(small_config.model, guide="ndvi"))
-    with pytest.raises(InputError, match="holds no NDVI; give `data.ndvi`"):
+    with pytest.raises(InputError, match=r"holds no NDVI; give `data\.ndvi`"):
         TrainingBatches(dataset.source("train"), config, devices=1)
 
 

@@ -195,7 +195,8 @@ def _summit(values: NDArray[np.float64]) -> NDArray[np.float64]:
     _, gr, gc, rr, rc, cc = np.linalg.lstsq(design, values, rcond=None)[0]
     hessian = np.array([[2 * rr, rc], [rc, 2 * cc]])
     if np.linalg.eigvalsh(hessian).max() >= 0:  # no summit here: go to the best of the nine
-        return _STENCIL[np.argmax(values)]
+        result: NDArray[np.float64] = _STENCIL[np.argmax(values)]
+        return result
     return np.clip(-np.linalg.solve(hessian, [gr, gc]), -1, 1)
 
 

@@ -39,10 +39,12 @@ def power_law_field(
     spectrum = rng.standard_normal((height, width // 2 + 1, 2), dtype=np.float32).view(np.complex64)[..., 0]
     spectrum *= amplitude
     del amplitude
-    return scipy.fft.irfft2(spectrum, s=shape, overwrite_x=True)
+    result: Field = scipy.fft.irfft2(spectrum, s=shape, overwrite_x=True)
+    return result
 
 
 def smoothstep(values: Field, low: float, high: float) -> Field:
     """0 below `low`, 1 above `high`, a cubic with flat ends between; (H, W) float32 to the same."""
     t = np.clip((values - np.float32(low)) * np.float32(1 / (high - low)), 0, 1)
-    return t * t * (3 - 2 * t)
+    result: Field = t * t * (3 - 2 * t)
+    return result

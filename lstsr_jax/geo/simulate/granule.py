@@ -90,7 +90,8 @@ class SimulatedGranule:
     @property
     def size(self) -> int:
         """Pixels along a side at 1 km."""
-        return next(iter(self.layers.values())).shape[0]
+        result: int = next(iter(self.layers.values())).shape[0]
+        return result
 
     @property
     def transform(self) -> Affine:
@@ -247,4 +248,5 @@ def _emissivity(place: Landscape, ndvi: Field, band: int, seen: NDArray[np.bool_
 def _share(fine: NDArray[np.float32] | NDArray[np.bool_]) -> NDArray[np.float64]:
     """Mean of each 4 x 4 block."""
     height, width = fine.shape[0] // FACTOR, fine.shape[1] // FACTOR
-    return fine.reshape(height, FACTOR, width, FACTOR).mean(axis=(1, 3), dtype=np.float64)
+    result: NDArray[np.float64] = fine.reshape(height, FACTOR, width, FACTOR).mean(axis=(1, 3), dtype=np.float64)
+    return result

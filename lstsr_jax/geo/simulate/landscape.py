@@ -43,7 +43,8 @@ class Landscape:
     @property
     def size(self) -> int:
         """Pixels along a side at 1 km."""
-        return self.cover.shape[0] // 4
+        result: int = self.cover.shape[0] // 4
+        return result
 
 
 def place_seed_of(tile: str) -> int:
@@ -147,7 +148,8 @@ def _rivers(rng: np.random.Generator, shape: tuple[int, int], mountain: Field) -
     dx[:, 1:-1] = (level[:, 2:] - level[:, :-2]) / 2
     dy[[0, -1]], dx[:, [0, -1]] = dy[[1, -2]], dx[:, [1, -2]]
     half_width = 0.9 * np.exp(0.5 * np.roll(level, (shape[0] // 3, shape[1] // 5), (0, 1))) * (1 - mountain)
-    return level * level < half_width * half_width * (dx * dx + dy * dy)
+    result: NDArray[np.bool_] = level * level < half_width * half_width * (dx * dx + dy * dy)
+    return result
 
 
 def _paint_towns(rng: np.random.Generator, cover: NDArray[np.uint8], vigour: Field, elevation: Field) -> None:

@@ -157,4 +157,5 @@ def _air_mass(rng: np.random.Generator, shape: tuple[int, int], weather: Weather
 
 def _above_surroundings(elevation: Field, width: int = 31) -> Field:
     """Elevation less its mean over 7 km: negative in valleys; metres."""
-    return elevation - scipy.ndimage.uniform_filter(elevation, width, mode="nearest")
+    result: Field = elevation - scipy.ndimage.uniform_filter(elevation, width, mode="nearest")
+    return result
