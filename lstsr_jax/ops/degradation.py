@@ -12,7 +12,7 @@ from lstsr_jax.ops.resize import upsample
 _ANY_TEMPERATURE_K = 280.0  # stands in where an image has no observation; masked out of every score
 
 
-def degrade(truth: jax.Array, factor: int) -> tuple[jax.Array, jax.Array]:
+def degrade(truth: jax.Array, factor: int = 4) -> tuple[jax.Array, jax.Array]:
     """The coarse input of a batch without gaps, and where the fine pixels can be scored.
 
     Args:
@@ -21,7 +21,18 @@ def degrade(truth: jax.Array, factor: int) -> tuple[jax.Array, jax.Array]:
 
     Returns:
         coarse ``(b, H/f, W/f, 1)`` K, gaps filled from their neighbours; mask ``(b, H, W, 1)``, True where the fine
-        pixel and the whole coarse pixel that holds it were observed.
+        pixel and the whole coarse pixel that holds it were observed. An image without any observation is filled with
+        a constant, so that its coarse field alone does not tell: the mask does.
+
+    Raises:
+        ValueError: if the shape is no image, or its sides are not multiples of ``factor``.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> truth = jnp.full((1, 64, 64, 1), 300.0).at[0, 5, 6].set(jnp.nan)
+        >>> coarse, mask = degrade(truth)
+        >>> coarse.shape, mask[0, 4:8, 4:8].any().item(), mask.sum().item()
+        ((1, 16, 16, 1), False, 4080)
     """
     coarse = l4_pool(truth, factor)
     observed = jnp.isfinite(coarse)

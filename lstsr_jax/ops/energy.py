@@ -34,6 +34,14 @@ def conserve_energy(fine: jax.Array, coarse: jax.Array) -> jax.Array:
 
     Raises:
         ValueError: if ``fine`` is not ``coarse`` times one integer factor.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from lstsr_jax import l4_pool
+        >>> fine = jnp.linspace(290.0, 305.0, 16).reshape(4, 4, 1)
+        >>> coarse = jnp.full((1, 1, 1), 300.0)
+        >>> l4_pool(conserve_energy(fine, coarse)).round(2).item()
+        300.0
     """
     fine, coarse = as_float("fine", fine), as_float("coarse", coarse)
     factor = require_refinement(fine.shape, coarse.shape)

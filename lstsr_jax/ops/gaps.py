@@ -36,6 +36,12 @@ def fill_gaps(lst: jax.Array) -> jax.Array:
 
     Raises:
         ValueError: if the rank is below three.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> lst = jnp.full((4, 4, 1), 290.0).at[1, 2].set(jnp.nan)
+        >>> fill_gaps(lst)[1, 2, 0].item()
+        290.0
     """
     lst = as_float("lst", lst)
     require_image("lst", lst.shape)

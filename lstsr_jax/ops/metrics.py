@@ -83,6 +83,12 @@ def rmse(
 
     Raises:
         ValueError: if ranks or shapes do not agree.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> truth = jnp.linspace(290.0, 310.0, 64).reshape(1, 8, 8, 1)
+        >>> rmse(truth, truth + 0.5).round(3).tolist()
+        [0.5]
     """
     del data_range
     truth, estimate, valid = _check(truth, estimate, mask)
@@ -109,6 +115,12 @@ def psnr(
 
     Raises:
         ValueError: if ranks or shapes do not agree.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> truth = jnp.linspace(290.0, 310.0, 64).reshape(1, 8, 8, 1)
+        >>> psnr(truth, truth + 0.2).round(1).tolist()  # 20 log10(20 / 0.2)
+        [40.0]
     """
     truth, estimate, valid = _check(truth, estimate, mask)
     mse = _mse(truth, estimate, valid)
@@ -166,6 +178,12 @@ def ssim(
 
     Raises:
         ValueError: if ranks or shapes do not agree, the window is unknown or larger than the image.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> truth = jnp.linspace(290.0, 310.0, 64).reshape(1, 8, 8, 1)
+        >>> ssim(truth, truth).round(3).tolist()
+        [1.0]
     """
     truth, estimate, valid = _check(truth, estimate, mask)
     dynamic_range = _range(truth, valid, data_range)

@@ -36,6 +36,12 @@ def l4_pool(lst: jax.Array, factor: int = 4) -> jax.Array:
 
     Raises:
         ValueError: if the rank, or the divisibility of H and W, does not hold.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> lst = jnp.full((8, 8, 1), 300.0).at[:4, :4].set(jnp.array([280.0, 280.0, 320.0, 320.0])[:, None, None])
+        >>> l4_pool(lst)[..., 0].round(0).tolist()  # the mean of 280 and 320 K would be 300 K
+        [[302.0, 300.0], [300.0, 300.0]]
     """
     lst = as_float("lst", lst)
     require_image("lst", lst.shape)

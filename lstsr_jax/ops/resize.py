@@ -71,6 +71,11 @@ def upsample(x: jax.Array, factor: int = 4, method: str = "bicubic") -> jax.Arra
 
     Raises:
         ValueError: for a wrong rank, factor or method.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> upsample(jnp.array([[290.0, 294.0]])[..., None], 2, "bilinear")[0, :, 0].tolist()
+        [290.0, 291.0, 293.0, 294.0]
     """
     x = as_float("x", x)
     require_image("x", x.shape)
