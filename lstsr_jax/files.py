@@ -29,10 +29,18 @@ def replacing(path: str | Path) -> Iterator[Path]:
     temporary = _temporary(path)
     try:
         yield temporary
+        with temporary.open("rb") as written:  # on the disk before it has its name
+            os.fsync(written.fileno())
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
         temporary.with_name(temporary.name + ".aux.xml").unlink(missing_ok=True)  # GDAL's side file
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """Write a text file, whole or not at all, its line ends as they are."""
+    with replacing(path) as temporary, temporary.open("w", newline="") as file:
+        file.write(text)
 
 
 @contextlib.contextmanager

@@ -178,10 +178,10 @@ def _require_one_period(periods: dict[int, Scene], rule: CutRule) -> None:
             for days, scene in sorted(periods.items())
         )
         raise InputError(
-            f"--granules: holds {named}; give a folder of one kind, or train on both with train.py --data.mix-periods"
+            f"`data.granules`: holds {named}; give a folder of one kind, or train on both with `data.mix_periods`"
         )
     if rule.split_by == "day":
-        raise InputError("--data.split-by day: a mean of eight days holds days of other splits; split by date or place")
+        raise InputError("`data.split_by` day: a mean of eight days holds days of other splits; split by date or place")
 
 
 def _patches(scene: Scene, valid: np.ndarray, rule: CutRule, summary: Summary) -> tuple[Patch, ...]:

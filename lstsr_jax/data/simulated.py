@@ -1,12 +1,11 @@
 """The granules of the quick start: simulated MOD11A1 of one place, one date in every 16-day period of a year."""
 
 import datetime
-import shutil
 from pathlib import Path
 
 from tqdm import tqdm
 
-from lstsr_jax.files import locked
+from lstsr_jax.files import locked, replacing_directory
 from lstsr_jax.geo import place_seed_of, simulate_granule, simulate_landscape, write_granule
 
 TILE = "h18v04"
@@ -30,14 +29,12 @@ def write_simulated_granules(directory: Path) -> Path:
 
 
 def _write(directory: Path) -> None:
-    partial = directory.with_name(directory.name + ".partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
     landscape = simulate_landscape(place_seed_of(TILE), SIZE)
-    for period in tqdm(range(PERIODS), desc="simulating granules", unit="date", disable=None):
-        date = datetime.date(YEAR, 1, 1) + datetime.timedelta(days=16 * period + 7)
-        granule = simulate_granule(
-            period, tile=TILE, date=date, size=SIZE, cloud_fraction=CLOUD_FRACTION, landscape=landscape
-        )
-        write_granule(granule, partial, format="hdf4")
-    partial.rename(directory)
+    with replacing_directory(directory) as temporary:
+        temporary.mkdir()
+        for period in tqdm(range(PERIODS), desc="simulating granules", unit="date", disable=None):
+            date = datetime.date(YEAR, 1, 1) + datetime.timedelta(days=16 * period + 7)
+            granule = simulate_granule(
+                period, tile=TILE, date=date, size=SIZE, cloud_fraction=CLOUD_FRACTION, landscape=landscape
+            )
+            write_granule(granule, temporary, format="hdf4")

@@ -14,7 +14,7 @@ from lstsr_jax.evaluation.dynamic_range import range_figure
 from lstsr_jax.evaluation.evaluation import Evaluation
 from lstsr_jax.evaluation.figures import comparison_figure, reliability_figure
 from lstsr_jax.evaluation.scores import METRICS, Scores
-from lstsr_jax.files import make_directory, replacing
+from lstsr_jax.files import make_directory, replacing, write_text
 
 
 def write_report(evaluation: Evaluation, directory: str | Path) -> None:
@@ -39,12 +39,6 @@ def write_report(evaluation: Evaluation, directory: str | Path) -> None:
         write_json(directory / "reliability.json", evaluation.reliability.to_dict())
         reliability_figure(directory / "reliability.png", evaluation.reliability)
     _draw(directory, evaluation)
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a text file, whole or not at all."""
-    with replacing(path) as partial:
-        partial.write_text(text)
 
 
 def write_json(path: Path, values: Any) -> None:

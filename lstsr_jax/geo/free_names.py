@@ -95,11 +95,10 @@ def said_by(path: Path) -> Said:
 def silent(path: Path, said: Said) -> str:
     """The reason against a file of which something is not said, with the remedy."""
     keys = said.missing
-    flags = ", ".join(f"--{key}" for key in keys)
-    arguments = ", ".join(f"{key}=" for key in keys)
+    settings = ", ".join(f"`{key}`" for key in keys)
     return (
         f"{path.name}: not named as a MODIS granule, so its {' and '.join(keys)} {'are' if len(keys) > 1 else 'is'} "
-        f"not known; say it with {flags} (predict.py) or {arguments} (read_lst); {NAME_FORM} says all"
+        f"not known; say it with {settings} (of predict.py and read_lst); {NAME_FORM} says all"
     )
 
 

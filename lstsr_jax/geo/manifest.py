@@ -112,7 +112,7 @@ def check_with_manifest(path: str | Path, *, verify: bool = False) -> None:
     manifest = path.parent / MANIFEST
     row = _rows(path.parent, manifest.stat().st_mtime_ns).get(path.stem) if manifest.is_file() else None
     if row is None and verify:
-        raise GranuleError(f"{path.name}: in no {MANIFEST} beside it; {_AGAIN}, or leave --verify out")
+        raise GranuleError(f"{path.name}: in no {MANIFEST} beside it; {_AGAIN}, or leave `verify` out")
     if row is None or not path.is_file():  # a missing file is told by who reads it
         return
     size = path.stat().st_size

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from lstsr_jax.data import Example, TrainingBatches
 from lstsr_jax.errors import InputError
-from lstsr_jax.training.workdir import write_atomically
+from lstsr_jax.files import write_text
 
 
 def not_finite(
@@ -29,7 +29,7 @@ def not_finite(
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(("granule", "row", "col"))
         writer.writerows(map(_provenance, examples))
-        write_atomically(table, text.getvalue())
+        write_text(table, text.getvalue())
     named = ", ".join("{} row {} col {}".format(*_provenance(example)) for example in examples[:3])
     kept = f"the last good checkpoint is {last}" if last else "there is no good checkpoint"
     return InputError(

@@ -8,7 +8,7 @@ from typing import Self
 
 from tensorboardX import SummaryWriter
 
-from lstsr_jax.training.workdir import write_atomically
+from lstsr_jax.files import write_text
 
 
 class EpochLog:
@@ -38,7 +38,7 @@ class EpochLog:
         writer = csv.DictWriter(text, fieldnames=list(self._rows[-1]))
         writer.writeheader()
         writer.writerows(self._rows)
-        write_atomically(self._path, text.getvalue())
+        write_text(self._path, text.getvalue())
         for name, value in values.items():
             self._board.add_scalar(name, value, epoch)
 

@@ -4,7 +4,6 @@ import contextlib
 import errno
 import json
 import logging
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 from lstsr_jax import config as configs
 from lstsr_jax.config import Config
 from lstsr_jax.errors import InputError
+from lstsr_jax.files import write_text
 from lstsr_jax.predictor.checkpoint import read_metadata
 from lstsr_jax.training.checkpoints import latest
 
@@ -81,17 +81,7 @@ def stored_config(workdir: Path) -> Config | None:
 def write_config(workdir: Path, description: dict[str, Any]) -> None:
     """Write ``config.json``, creating the workdir if need be."""
     workdir.mkdir(parents=True, exist_ok=True)
-    write_atomically(workdir / _CONFIG, json.dumps(description, indent=1) + "\n")
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Replace a file as a whole: whatever happens, the old or the new one is there."""
-    partial = path.with_name(f"{path.name}.partial")
-    with partial.open("w", newline="") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
+    write_text(workdir / _CONFIG, json.dumps(description, indent=1) + "\n")
 
 
 @contextlib.contextmanager

@@ -64,7 +64,7 @@ def test_files_without_a_row_or_a_manifest_pass(granule, tmp_path):
 
 def test_what_cannot_be_verified_is_told_when_that_is_asked_for(granule, tmp_path):
     (tmp_path / "manifest.csv").unlink()
-    with pytest.raises(GranuleError, match=r"in no manifest.csv beside it; .*leave --verify out"):
+    with pytest.raises(GranuleError, match=r"in no manifest.csv beside it; .*leave `verify` out"):
         check_with_manifest(granule, verify=True)
 
 

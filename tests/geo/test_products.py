@@ -161,7 +161,7 @@ def test_a_free_name_is_read_with_what_the_user_says(simulated, tmp_path):
     path = tmp_path / "my_lst.tif"
     shutil.copy(source, path)
     with pytest.raises(
-        GranuleError, match="product and date and overpass are not known; say it with --product, --date"
+        GranuleError, match="product and date and overpass are not known; say it with `product`, `date`"
     ):
         read_lst(path, None)
     said = {"date": DATE, "product": "MOD11A1"}
@@ -333,7 +333,7 @@ def test_a_folder_of_subsets_tells_nothing_of_what_is_read_with_the_lst(simulate
 def test_a_copy_in_degrees_of_a_silent_name_asks_for_what_is_not_said(simulated, tmp_path):
     source = next(p for p in write_granule(simulated("MOD11A1"), tmp_path / "in", "appeears") if "LST_Day" in p.name)
     path = source.rename(tmp_path / "my_lst.tif")
-    with pytest.raises(GranuleError, match="say it with --product, --date, --overpass"):
+    with pytest.raises(GranuleError, match="say it with `product`, `date`, `overpass`"):
         find_granules(path)
     scene = read_lst(path, "day", date=DATE, product="MOD11A1")
     assert scene.tile.endswith("h17v05") and np.isfinite(scene.lst).any()

@@ -10,8 +10,8 @@ from lstsr_jax.evaluation.figures import comparison_figure
 from lstsr_jax.evaluation.pairs.evaluation import PairsEvaluation
 from lstsr_jax.evaluation.pairs.score import METRICS, scored_mask, super_resolve
 from lstsr_jax.evaluation.pairs.texture import frequencies
-from lstsr_jax.evaluation.report import write_json, write_text
-from lstsr_jax.files import make_directory, replacing
+from lstsr_jax.evaluation.report import write_json
+from lstsr_jax.files import make_directory, replacing, write_text
 from lstsr_jax.geo.warp import Shift, warp_field
 
 
