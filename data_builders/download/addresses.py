@@ -1,5 +1,6 @@
 """Which addresses may be asked, and which of them may see the token."""
 
+import functools
 import ipaddress
 import urllib.parse
 from typing import Final, NamedTuple
@@ -25,15 +26,20 @@ class Origin(NamedTuple):
     @property
     def loopback(self) -> bool:
         """Whether this machine is meant."""
-        try:
-            return self.host == "localhost" or ipaddress.ip_address(self.host).is_loopback
-        except ValueError:
-            return False
+        return _is_loopback(self.host)
 
     @property
     def nasa(self) -> bool:
         """Whether this is NASA's archive or its search, over TLS."""
         return self.scheme == "https" and self.port == 443 and self.host.endswith(_NASA)
+
+
+@functools.lru_cache(maxsize=256)
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def origin_of(url: str) -> Origin:
@@ -46,6 +52,13 @@ def origin_of(url: str) -> Origin:
     if parts.scheme not in _PORTS or not parts.hostname or parts.username is not None:
         raise ValueError(f"{url!r} is no http or https address")
     return Origin(parts.scheme, parts.hostname, parts.port or _PORTS[parts.scheme])
+
+
+def target_of(url: str) -> str:
+    """What of an address is asked of its server: path and query, encoded where they are not."""
+    parts = urllib.parse.urlsplit(url)
+    target = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
+    return urllib.parse.quote(target, safe="/?%:@!$&'()*+,;=~-._[]")
 
 
 def without_query(url: str) -> str:

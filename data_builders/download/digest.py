@@ -7,16 +7,23 @@ from typing import Final
 
 from data_builders.download.outcome import Checksum
 
+HEAD: Final = 8
 _CHUNK: Final = 1 << 20
 _MIRRORED: Final = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
 
 class Digest:
-    """SHA-256 of what was fed, for the manifest, and the archive's own checksum where that is another."""
+    """SHA-256 of what was fed, for the manifest, and the archive's own checksum where that is another.
+
+    Attributes:
+        size: bytes that were fed.
+        head: the first `HEAD` of them.
+    """
 
     def __init__(self, stated: Checksum | None) -> None:
         """Start with no bytes; ``stated`` is what the archive says."""
         self.size = 0
+        self.head = b""
         self._stated = stated
         self._sha256 = hashlib.sha256()
         self._other: _Cksum | hashlib._Hash | None = None
@@ -26,6 +33,8 @@ class Digest:
 
     def update(self, data: bytes) -> None:
         """Feed bytes."""
+        if self.size < HEAD:
+            self.head += data[: HEAD - self.size]
         self.size += len(data)
         self._sha256.update(data)
         if self._other is not None:

@@ -1,13 +1,12 @@
 """The whole way: search, compare with the folder, fetch, record."""
 
+import contextlib
 import dataclasses
 import datetime
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
-
-from tqdm import tqdm
 
 from data_builders.download.addresses import CMR_URL, origin_of
 from data_builders.download.folder import Folder
@@ -70,10 +69,16 @@ def fetch(
         InputError: an argument that cannot be used, no granule found, no login, no room.
     """
     requests = requests_for(product, start, end, tiles=tiles, bbox=bbox, collection=collection, with_ndvi=with_ndvi)
-    session = open_session(cmr_url, jobs=jobs, **connection)
-    remotes = [remote for request in requests for remote in searched(session, cmr_url, request).remotes]
-    directory = Path(output_dir).expanduser()
-    make_directory("`output_dir`", directory)
+    with open_session(cmr_url, jobs=jobs, **connection) as session:
+        remotes = [remote for request in requests for remote in searched(session, cmr_url, request).remotes]
+        directory = Path(output_dir).expanduser()
+        make_directory("`output_dir`", directory)
+        outcomes = _fetch(session, remotes, directory, jobs, verify)
+    return [outcomes[remote.name.granule] for remote in remotes]
+
+
+def _fetch(session: Session, remotes: Sequence[Remote], directory: Path, jobs: int, verify: bool) -> dict[str, Outcome]:
+    """Bring files into a folder that can be written to; returns outcomes by granule."""
     with locked(directory / LOCK, f"downloading into {directory}"):
         folder = Folder(directory)
         folder.tidy()
@@ -92,14 +97,26 @@ def fetch(
                 folder.enter(row)
 
         total = sum(remote.about for remote in missing)
-        with tqdm(total=total or None, unit="B", unit_scale=True, disable=None, file=sys.stderr) as progress:
+        with _progress(total) as on_bytes:
             try:
-                Workers(session, folder, verify=verify, progress=progress).run(remotes, jobs, record)
+                Workers(session, folder, verify=verify, on_bytes=on_bytes).run(remotes, jobs, record)
             finally:
                 unsaved = folder.save()
         if unsaved and not any(outcome.status == "failed" for outcome in outcomes.values()):
             raise InputError(unsaved)
-    return [outcomes[remote.name.granule] for remote in remotes]
+    return outcomes
+
+
+@contextlib.contextmanager
+def _progress(total: int) -> Iterator[Callable[[int], object]]:
+    """What is to be told how many bytes came: a bar on a terminal, else nothing."""
+    if not sys.stderr.isatty():
+        yield lambda size: None
+        return
+    from tqdm import tqdm  # 20 ms
+
+    with tqdm(total=total or None, unit="B", unit_scale=True, file=sys.stderr) as bar:
+        yield bar.update
 
 
 def plan(
@@ -117,19 +134,19 @@ def plan(
 ) -> list[Planned]:
     """What `fetch` would fetch and keep, with its arguments and errors; writes nothing and needs no login."""
     requests = requests_for(product, start, end, tiles=tiles, bbox=bbox, collection=collection, with_ndvi=with_ndvi)
-    session = open_session(cmr_url, **connection)
-    remotes = [remote for request in requests for remote in searched(session, cmr_url, request).remotes]
+    with open_session(cmr_url, **connection) as session:
+        remotes = [remote for request in requests for remote in searched(session, cmr_url, request).remotes]
     return compare(Folder(Path(output_dir).expanduser()), remotes)
 
 
-def open_session(cmr_url: str, **connection: Any) -> Session:
+def open_session(cmr_url: str, *, jobs: int = 1, **connection: Any) -> Session:
     """A session for a search.
 
     Raises:
         InputError: no address, or plain http to another machine.
     """
-    if connection.get("jobs", 1) < 1:
-        raise InputError(f"--jobs {connection['jobs']}: must be at least 1")
+    if jobs < 1:
+        raise InputError(f"--jobs {jobs}: must be at least 1")
     try:
         origin = origin_of(cmr_url)
     except ValueError:

@@ -3,6 +3,7 @@
 import datetime
 import errno
 import math
+import os
 import shutil
 import time
 from pathlib import Path
@@ -21,8 +22,9 @@ class Folder:
     """A folder of granules with its manifest, which earlier and later downloads share."""
 
     def __init__(self, directory: Path) -> None:
-        """Read the manifest, if there is one."""
+        """Read the manifest, if there is one, and see what files there are."""
         self.directory = directory
+        self._names = frozenset(os.listdir(directory)) if directory.is_dir() else frozenset()
         self._rows = read_manifest(directory)
         self._changed = False
         self._saved = time.monotonic()
@@ -36,6 +38,10 @@ class Folder:
         """Where a granule's file is or will be."""
         return self.directory / remote.file_name
 
+    def has(self, remote: Remote) -> bool:
+        """Whether the file was there when the folder was opened."""
+        return remote.file_name in self._names and self.path(remote).is_file()
+
     def expected_size(self, remote: Remote) -> int | None:
         """Bytes by the archive's record, else by the manifest."""
         row = self._rows.get(remote.name.granule)
@@ -45,8 +51,7 @@ class Folder:
 
     def looks_right(self, remote: Remote) -> bool:
         """Whether the file is there with the size that it must have; reads nothing."""
-        path = self.path(remote)
-        return path.is_file() and path.stat().st_size == self.expected_size(remote)
+        return self.has(remote) and self.path(remote).stat().st_size == self.expected_size(remote)
 
     def verified(self, remote: Remote) -> bool:
         """Whether the file has the checksum that it must have; reads it. A file without any known checksum passes."""

@@ -66,10 +66,10 @@ def parse_file_name(name: str) -> FileName | None:
     match = _NAME.fullmatch(name)
     if match is None:
         return None
-    try:
-        date = datetime.datetime.strptime(match["year"] + match["day"], "%Y%j").date()
-    except ValueError:
+    year, day = int(match["year"]), int(match["day"])
+    if not (1 <= year <= 9998 and 1 <= day <= 366):
         return None
-    if date.year != int(match["year"]):  # day 366 of a year that has 365
+    date = datetime.date(year, 1, 1) + datetime.timedelta(days=day - 1)
+    if date.year != year:  # day 366 of a year that has 365
         return None
     return FileName(match["granule"], match["product"], date, match["tile"], match["collection"], match["production"])

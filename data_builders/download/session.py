@@ -1,27 +1,24 @@
 """HTTP: connections kept open, redirects that the token does not follow, and what is worth a second try.
 
-urllib3 rather than requests: it verifies against the trust store of the system, keeps one pool for all threads, hands
-out the bytes as they arrive, and adds no credentials of its own (requests reads netrc at every redirect).
+No library such as requests: it would add credentials of its own (it reads netrc at every redirect).
 """
 
 import contextlib
 import datetime
 import email.utils
-import os
 import random
-import ssl
 import sys
 import threading
 import time
 import urllib.parse
-import urllib.request
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Final, TypeVar
-
-import urllib3
+from email.message import Message
+from types import TracebackType
+from typing import Final, Self, TypeVar
 
 import lstsr_jax
-from data_builders.download.addresses import Origin, origin_of, without_query
+from data_builders.download.addresses import Origin, origin_of, target_of, without_query
+from data_builders.download.connections import Connections, Response
 from data_builders.download.faults import Broken, Refused, Stopped, say
 from data_builders.download.login import Login
 
@@ -29,10 +26,8 @@ T = TypeVar("T")
 REDIRECTS: Final = 10
 LONGEST_WAIT_S: Final = 300.0
 LONGEST_CONNECT_S: Final = 15.0
-LARGEST_DRAIN: Final = 1 << 16
 FIRST_ATTEMPTS: Final = 2
 """So often a connection is tried while nothing has answered yet: rather the address is wrong than the network weak."""
-Response = urllib3.BaseHTTPResponse
 
 
 class Session:
@@ -47,7 +42,6 @@ class Session:
         login: Login,
         search: Origin,
         *,
-        jobs: int = 4,
         timeout_s: float = 30.0,
         attempts: int = 5,
         back_off_s: float = 1.0,
@@ -58,7 +52,6 @@ class Session:
         Args:
             login: gives the token.
             search: where the search is: the token may go there, and to NASA's hosts.
-            jobs: answers received at a time.
             timeout_s: of connecting, and of each wait for bytes.
             attempts: how often something is asked that fails for reasons that may pass.
             back_off_s: wait before the second attempt; doubled each time.
@@ -70,11 +63,18 @@ class Session:
         self._attempts, self._back_off_s, self._debug = attempts, back_off_s, debug
         self._not_before = 0.0
         self._answered = False
-        self._slots = threading.BoundedSemaphore(jobs)
         self._timeout_s = timeout_s
-        self._options: dict[str, Any] = {"maxsize": jobs, "num_pools": 16}
-        self._pools: dict[str, urllib3.PoolManager] = {}  # by address of the proxy; "" and "http" without one
-        self._lock = threading.Lock()
+        self._connections = Connections()
+
+    def __enter__(self) -> Self:
+        """Nothing is connected yet."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End the connections that were kept."""
+        self._connections.close()
 
     @contextlib.contextmanager
     def get(self, url: str, headers: Mapping[str, str] | None = None, *, timeout_s: float = 0.0) -> Iterator[Response]:
@@ -91,13 +91,12 @@ class Session:
             Stopped: `stop` is set.
         """
         self._wait_until(self._not_before)
-        with self._slots, _transport_faults(url):
-            response = self._follow(url, dict(headers or {}), max(timeout_s, self._timeout_s))
-            try:
-                self._check(response)
-                yield response
-            finally:
-                response.close()  # a connection whose answer was read to its end is back in the pool by now
+        response = self._follow(url, dict(headers or {}), max(timeout_s, self._timeout_s))
+        try:
+            self._check(response)
+            yield response
+        finally:
+            response.close()
 
     def patiently(self, action: Callable[[], T]) -> T:
         """Call ``action`` until it does not end in `Broken`, or has as often as allowed without progress."""
@@ -125,6 +124,7 @@ class Session:
 
     def _follow(self, url: str, headers: dict[str, str], timeout_s: float) -> Response:
         first = origin = origin_of(url)
+        connect_s = min(timeout_s, LONGEST_CONNECT_S)
         token = self.login.token_for(first) if self.may_see_token(first) else None
         for _ in range(REDIRECTS):
             if not self.allowed(origin):
@@ -132,23 +132,15 @@ class Session:
             sent = {"User-Agent": _user_agent(), "Accept-Encoding": "identity", **headers}
             if token is not None:
                 sent["Authorization"] = f"Bearer {token}"
-            response = self._pool(origin).urlopen(
-                "GET",
-                url,
-                headers=sent,
-                redirect=False,
-                retries=False,
-                timeout=urllib3.Timeout(connect=min(timeout_s, LONGEST_CONNECT_S), read=timeout_s),
-                preload_content=False,
-                decode_content=False,
-            )
+            response = self._connections.get(origin, target_of(url), sent, connect_s=connect_s, timeout_s=timeout_s)
             self._answered = True
-            self._tell(f"GET {without_query(url)} -> {response.status} {response.headers.get('Content-Length', '?')} B")
-            target = response.get_redirect_location()
-            if not target:
+            if self._debug:
+                length = response.headers.get("Content-Length", "?")
+                self._tell(f"GET {without_query(url)} -> {response.status} {length} B")
+            if not response.location:
                 return response
-            _leave(response)
-            url = urllib.parse.urljoin(url, target)
+            response.leave()
+            url = urllib.parse.urljoin(url, response.location)
             try:
                 origin = origin_of(url)
             except ValueError as error:
@@ -170,20 +162,9 @@ class Session:
         body = response.read(1 << 16)
         raise Refused(status, say(status, body, self.login.has_token), body=body)
 
-    def _pool(self, origin: Origin) -> urllib3.PoolManager:
-        """Connections to a server: plain, over TLS, or over TLS through the proxy of the environment."""
-        key = "http" if origin.scheme == "http" else ""
-        if not origin.loopback and not urllib.request.proxy_bypass(origin.host):
-            key = urllib.request.getproxies().get(origin.scheme, key)
-        with self._lock:
-            if key not in self._pools:
-                options = self._options if key == "http" else {**self._options, "ssl_context": _trust()}
-                proxied = key.startswith(("http://", "https://"))
-                self._pools[key] = urllib3.ProxyManager(key, **options) if proxied else urllib3.PoolManager(**options)
-            return self._pools[key]
-
     def _wait_until(self, moment: float) -> None:
-        if self.stop.wait(max(moment - time.monotonic(), 0.0)):
+        wait = moment - time.monotonic()
+        if self.stop.is_set() or (wait > 0 and self.stop.wait(wait)):
             raise Stopped
 
     def _tell(self, text: str) -> None:
@@ -191,39 +172,7 @@ class Session:
             print(f"debug: {self.login.redact(text)}", file=sys.stderr)
 
 
-@contextlib.contextmanager
-def _transport_faults(url: str) -> Iterator[None]:
-    """Turn what urllib3 raises into `Broken` or `Refused` that name the host."""
-    host = urllib.parse.urlsplit(url).hostname
-    try:
-        yield
-    except urllib3.exceptions.NameResolutionError as error:
-        raise Broken(f"{host}: no such host; check the network and the address") from error
-    except urllib3.exceptions.NewConnectionError as error:
-        raise Broken(f"{host} cannot be reached; check the network and the address") from error
-    except urllib3.exceptions.TimeoutError as error:
-        raise Broken(f"{host} stopped answering") from error
-    except urllib3.exceptions.SSLError as error:
-        if isinstance(error.__cause__, ssl.SSLCertVerificationError) or "CERTIFICATE" in str(error):
-            remedy = "check the clock, or name the authority's file in SSL_CERT_FILE"
-            raise Refused(None, f"{host}: its certificate is not trusted here; {remedy}") from error
-        raise Broken(f"{host}: TLS broke off") from error
-    except urllib3.exceptions.ProxyError as error:
-        raise Broken(f"{host} cannot be reached through the proxy; check HTTPS_PROXY") from error
-    except (urllib3.exceptions.HTTPError, ConnectionError, TimeoutError) as error:
-        raise Broken(f"{host} broke the connection off") from error
-
-
-def _leave(response: Response) -> None:
-    """Give back the connection of an answer that is not read, if what is left of it is small."""
-    length = response.length_remaining
-    if length is not None and length <= LARGEST_DRAIN:
-        response.drain_conn()
-    else:
-        response.close()
-
-
-def _retry_after(headers: Mapping[str, str]) -> float | None:
+def _retry_after(headers: Message) -> float | None:
     """Seconds of a Retry-After header, which may be a date by the server's clock."""
     value = headers.get("Retry-After", "").strip()
     if value.isascii() and value.isdigit():
@@ -240,15 +189,6 @@ def http_date(value: str) -> datetime.datetime | None:
     except ValueError:
         return None
     return moment.replace(tzinfo=moment.tzinfo or datetime.UTC)
-
-
-def _trust() -> ssl.SSLContext:
-    """The system's trust store (SSL_CERT_FILE and SSL_CERT_DIR name another), and a bundle named for requests."""
-    context = ssl.create_default_context()
-    bundle = os.environ.get("REQUESTS_CA_BUNDLE")
-    if bundle and os.path.isfile(bundle):
-        context.load_verify_locations(bundle)
-    return context
 
 
 def _user_agent() -> str:

@@ -4,15 +4,17 @@ import os
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Final
 
+from data_builders.download.connections import Response
 from data_builders.download.digest import Digest
 from data_builders.download.faults import Broken, Refused, Stopped, login_page
 from data_builders.download.outcome import Remote
-from data_builders.download.session import Response, Session
+from data_builders.download.part_file import PartFile
+from data_builders.download.session import Session
 
 MAGIC: Final = (b"\x0e\x03\x13\x01", b"\x89HDF\r\n\x1a\n")  # HDF4, HDF5
-_CHUNK: Final = 1 << 18
+_CHUNK: Final = 1 << 20
 _HTML: Final = re.compile(rb"\s*<(!doctype html|html|head|body)", re.IGNORECASE)
 _CONTENT_RANGE: Final = re.compile(r"bytes (\d+)-\d+/(\d+|\*)", re.ASCII)
 
@@ -53,8 +55,7 @@ class Transfer:
                 if self._inherited and (self._digest.complaint() or self._too_long()):
                     self._restart(file)
                     self._session.patiently(lambda: self._receive(file))
-                self._check(file)
-                os.fsync(file.fileno())
+                self._check()
             os.replace(self._part, self._path)
             keep = True
             return self._digest
@@ -65,28 +66,30 @@ class Transfer:
             if not keep:
                 self._part.unlink(missing_ok=True)
 
-    def _open(self) -> BinaryIO:
+    def _open(self) -> PartFile:
         """The `.part` file, positioned after what is in it already."""
-        resumes = self._remote.checksum is not None and self._part.is_file()
-        file = open(self._part, "r+b" if resumes else "w+b", buffering=0)
-        if resumes:
-            self._digest.update_from(self._part)
-            self._inherited = self._digest.size > 0
-            self._furthest = self._digest.size
-            self._on_bytes(self._digest.size)
-            file.seek(self._digest.size)
+        file = PartFile(self._part)
+        if not file.found:
+            return file
+        if self._remote.checksum is None:
+            file.clear()
+            return file
+        self._digest.update_from(self._part)
+        self._inherited = self._digest.size > 0
+        self._furthest = self._digest.size
+        self._on_bytes(self._digest.size)
+        file.go_to(self._digest.size)
         return file
 
-    def _restart(self, file: BinaryIO) -> None:
+    def _restart(self, file: PartFile) -> None:
         """Throw away what there is."""
-        file.seek(0)
-        file.truncate()
+        file.clear()
         self._on_bytes(-self._digest.size)
         self._digest = Digest(self._remote.checksum)
         self._inherited = False
         self._etag = None
 
-    def _receive(self, file: BinaryIO) -> None:
+    def _receive(self, file: PartFile) -> None:
         """One answer: all that is missing, or `Broken`."""
         if self._too_long():
             self._restart(file)
@@ -108,7 +111,7 @@ class Transfer:
             reason = f"only {self._digest.size} of {self._size} bytes arrived"
             raise Broken(reason, progress=self._advanced())
 
-    def _begin(self, file: BinaryIO, response: Response, start: int) -> None:
+    def _begin(self, file: PartFile, response: Response, start: int) -> None:
         """Judge an answer by its head: where it begins, and how long the file is.
 
         Raises:
@@ -133,21 +136,19 @@ class Transfer:
         elif start:
             self._restart(file)  # the server ignores Range and sends everything
         tag = response.headers.get("ETag", "")
-        self._etag = tag if tag.startswith('"') else None  # weak tags do not vouch for bytes
+        self._etag = tag if tag.startswith('"') and tag.isprintable() else None  # weak tags do not vouch for bytes
         if self._size is None:
             self._size = total
         elif total is not None and total > self._size:
             raise Refused(None, f"the server has {total} bytes, the archive's record says {self._size}")
 
-    def _take(self, file: BinaryIO, data: bytes) -> None:
+    def _take(self, file: PartFile, data: bytes) -> None:
         """Write some bytes."""
         if not self._digest.size and not any(data.startswith(magic[: len(data)]) for magic in MAGIC):
             if _HTML.match(data):
                 raise login_page(self._session.login.has_token)
             raise Refused(None, f"not HDF: it starts with {data[:12]!r}")
-        view = memoryview(data)
-        while view:
-            view = view[file.write(view) :]
+        file.write(data)
         self._digest.update(data)
         self._on_bytes(len(data))
         if self._too_long():
@@ -155,12 +156,10 @@ class Transfer:
         if self._session.stop.is_set():
             raise Stopped
 
-    def _check(self, file: BinaryIO) -> None:
+    def _check(self) -> None:
         """What is there is what was announced."""
-        file.seek(0)
-        head = file.read(8)
-        if not head.startswith(MAGIC):
-            raise Refused(None, f"not HDF: it starts with {head!r}")
+        if not self._digest.head.startswith(MAGIC):
+            raise Refused(None, f"not HDF: it starts with {self._digest.head!r}")
         if self._size is not None and self._digest.size != self._size:
             raise Refused(None, f"{self._digest.size} bytes, the archive's record says {self._size}")
         if self._size is None and self._remote.checksum is None:

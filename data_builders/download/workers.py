@@ -5,8 +5,6 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from tqdm import tqdm
-
 from data_builders.download.faults import Broken, Refused, Stopped
 from data_builders.download.folder import FULL, Folder, fetched_row
 from data_builders.download.outcome import Outcome, Remote
@@ -14,6 +12,7 @@ from data_builders.download.session import Session
 from data_builders.download.transfer import Transfer
 from lstsr_jax.geo.manifest import ManifestRow
 
+LOOK_EVERY_S: Final = 0.25
 SAME_REFUSALS: Final = 5
 """So often in a row, and nothing else, the account is refused: then the rest is not asked."""
 
@@ -43,46 +42,48 @@ class _Refusals:
 class Workers:
     """Fetches files into a folder with a few threads."""
 
-    def __init__(self, session: Session, folder: Folder, *, verify: bool, progress: "tqdm[None]") -> None:
-        """Start nothing yet; ``verify`` reads the files that are there."""
-        self._session, self._folder, self._verify, self._progress = session, folder, verify, progress
+    def __init__(self, session: Session, folder: Folder, *, verify: bool, on_bytes: Callable[[int], object]) -> None:
+        """Start nothing yet; ``verify`` reads the files that are there, ``on_bytes`` is told how many bytes came."""
+        self._session, self._folder, self._verify, self._on_bytes = session, folder, verify, on_bytes
         self._refusals = _Refusals()
         self._full = ""
 
     def run(self, remotes: Sequence[Remote], jobs: int, on_result: Callable[[Result], None]) -> None:
-        """Fetch what is not right yet; ``on_result`` is called in this thread, once per file as it is done.
+        """Fetch what is not right yet; ``on_result`` is called in this thread, once per file, soon after it is done.
 
-        There are twice as many threads as the session receives answers at a time: while one file is put on the disk,
-        the next one comes.
-        The threads are daemons: on Ctrl-C nothing waits for a server, and a `.part` is safe at any moment.
+        This thread looks up a few times a second only: it would take turns with those that fetch.
+        The others are daemons: on Ctrl-C nothing waits for a server, and a `.part` is safe at any moment.
         """
         waiting: queue.SimpleQueue[Remote | None] = queue.SimpleQueue()
         done: queue.SimpleQueue[Result | BaseException] = queue.SimpleQueue()
-        for remote in remotes:
-            waiting.put(remote)
+        ended = threading.Semaphore(0)
 
         def work() -> None:
-            while (remote := waiting.get()) is not None:
-                try:
+            try:
+                while (remote := waiting.get()) is not None:
                     done.put(self._one(remote))
-                except BaseException as error:  # a fault of ours: raised in the main thread
-                    done.put(error)
+            except BaseException as error:  # a fault of ours: raised in the main thread
+                done.put(error)
+            finally:
+                ended.release()
 
-        threads = [threading.Thread(target=work, daemon=True) for _ in range(min(2 * jobs, len(remotes)))]
-        for thread in threads:
-            waiting.put(None)
-            thread.start()
+        threads = [threading.Thread(target=work, daemon=True) for _ in range(min(jobs, len(remotes)))]
+        for item in (*remotes, *(None for _ in threads)):
+            waiting.put(item)
         try:
-            for _ in remotes:
-                result = done.get()
-                if isinstance(result, BaseException):
-                    raise result
-                on_result(result)
+            for thread in threads:
+                thread.start()
+            running = len(threads)
+            while running:
+                running -= ended.acquire(timeout=LOOK_EVERY_S)
+                while not done.empty():
+                    result = done.get()
+                    if isinstance(result, BaseException):
+                        raise result
+                    on_result(result)
         except BaseException:
             self._session.stop.set()
             raise
-        for thread in threads:
-            thread.join()
 
     def _one(self, remote: Remote) -> Result:
         path, granule = self._folder.path(remote), remote.name.granule
@@ -92,7 +93,7 @@ class Workers:
                 return Outcome(granule, path, "kept", row.bytes), row
             if reason := self._full or self._refusals.verdict():  # not asked for
                 return Outcome(granule, path, "failed", reason=reason), None
-            row = fetched_row(remote, Transfer(self._session, remote, path, self._progress.update).run())
+            row = fetched_row(remote, Transfer(self._session, remote, path, self._on_bytes).run())
         except Refused as refused:
             self._refusals.add(refused)
             return Outcome(granule, path, "failed", reason=str(refused)), None
@@ -112,11 +113,11 @@ class Workers:
 
     def _is_right(self, remote: Remote) -> bool:
         """Whether the file is there as it must be; a size that nobody recorded is asked for."""
-        path = self._folder.path(remote)
-        if not path.is_file():
+        if not self._folder.has(remote):
             return False
         if self._folder.expected_size(remote) is None:
-            if self._full or self._refusals.verdict() or path.stat().st_size != self._announced(remote):
+            size = self._folder.path(remote).stat().st_size
+            if self._full or self._refusals.verdict() or size != self._announced(remote):
                 return False
         elif not self._folder.looks_right(remote):
             return False

@@ -46,9 +46,6 @@ def door(command: Callable[[], None] | str) -> None:
 
 
 def _run(command: Callable[[], None]) -> None:
-    from absl import logging
-
-    logging.set_verbosity(logging.ERROR)  # TFDS and orbax warn of what is meant here
     try:
         try:
             command()
@@ -110,13 +107,15 @@ def _line(error: InputError | OSError) -> str:
 
 
 def start_jax() -> None:
-    """Find the devices, before anything is read or written.
+    """Find the devices, before anything is read or written, and quieten what is built on JAX.
 
     Raises:
         InputError: if there is no such device, naming the environment variable that asks for it.
     """
     import jax
+    from absl import logging
 
+    logging.set_verbosity(logging.ERROR)  # TFDS and orbax warn of what is meant here
     try:
         jax.devices()
     except Exception as error:  # AssertionError without a word, RuntimeError: the kind is not documented

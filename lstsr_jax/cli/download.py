@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from data_builders.download.addresses import CMR_URL
-from data_builders.download.check import check
 from data_builders.download.fetching import fetch, open_session, plan
 from data_builders.download.folder import readable
 from data_builders.download.outcome import Outcome
@@ -67,8 +66,10 @@ def _run(arguments: argparse.Namespace) -> None:
     connection = {"jobs": arguments.jobs, "timeout_s": arguments.timeout, "debug": arguments.debug}
     directory = arguments.output_dir.expanduser()
     if arguments.check:
-        session = open_session(arguments.cmr_url, **connection)
-        findings = check(session, arguments.cmr_url, requests_for(arguments.product, **what), directory)
+        from data_builders.download.check import check
+
+        with open_session(arguments.cmr_url, **connection) as session:
+            findings = check(session, arguments.cmr_url, requests_for(arguments.product, **what), directory)
         print("\n".join(map(str, findings)))
         sys.exit(0 if all(finding.good for finding in findings) else 1)
     if arguments.dry_run:

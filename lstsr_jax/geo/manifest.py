@@ -8,7 +8,7 @@ import dataclasses
 import functools
 import hashlib
 import io
-import os
+import operator
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,6 +22,7 @@ LOCK: Final = ".download.lock"
 BOOKKEEPING: Final = (MANIFEST, LOCK)
 """What the download keeps beside the granules."""
 COLUMNS: Final = ("granule", "bytes", "checksum", "url", "time")
+_values = operator.attrgetter(*COLUMNS)
 _AGAIN: Final = "fetch it again with python -m data_builders.download --verify"
 _SHA256: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
@@ -91,11 +92,9 @@ def write_manifest(directory: str | Path, rows: Mapping[str, ManifestRow]) -> No
         rows: by granule.
     """
     with replacing(Path(directory) / MANIFEST) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(dataclasses.asdict(rows[granule]) for granule in sorted(rows))
-        file.flush()
-        os.fsync(file.fileno())
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        writer.writerows(_values(rows[granule]) for granule in sorted(rows))
 
 
 def check_with_manifest(path: str | Path, *, verify: bool = False) -> None:

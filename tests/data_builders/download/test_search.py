@@ -1,10 +1,10 @@
 """Which granules are found, and what is said when none are."""
 
 import datetime
+import http.client
 import socket
 
 import pytest
-import urllib3
 
 from data_builders.download import fetch, plan
 from data_builders.download.products import PRODUCTS, parse_file_name
@@ -194,15 +194,15 @@ def test_a_host_that_has_no_address_is_one_line_after_two_attempts(tmp_path, mon
 def test_a_connection_that_fails_after_answers_is_tried_again(archive, look, monkeypatch):
     archive.add(1), archive.add(2)
     archive.pages, refused = [1, 1], []
-    connect = urllib3.connection.HTTPConnection.connect
+    connect = http.client.HTTPConnection.connect
 
     def refuse(connection):
         if len(archive.asked) == 1 and len(refused) < 3:
             refused.append(connection)
-            raise urllib3.exceptions.NewConnectionError(connection, "refused")
+            raise ConnectionRefusedError
         connect(connection)
 
-    monkeypatch.setattr(urllib3.connection.HTTPConnection, "connect", refuse)
+    monkeypatch.setattr(http.client.HTTPConnection, "connect", refuse)
     archive.server.RequestHandlerClass.protocol_version = "HTTP/1.0"  # a new connection for each page
     assert len(look(attempts=5)) == 2 and len(refused) == 3
 
