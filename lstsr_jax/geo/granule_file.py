@@ -48,18 +48,20 @@ def read_granule(path: Path, file: HdfGranule, name: GranuleName, overpass: Over
     """
     row = PRODUCTS[name.product]
     layers, scheme = layers_of(path, row, overpass), SCHEMES[row.quality]
-    lst, quality = file.read(layers.lst), file.read(layers.quality).values
-    shape = (lst.values.shape[0], lst.values.shape[1])
-    views = [file.read(key).values if key in file.names else None for key in (layers.view_time, layers.view_angle)]
-    transform = file.transform(shape, name.tile, TILE_PIXELS)
+    lst = file.read(layers.lst)
+    transform = file.transform((lst.values.shape[0], lst.values.shape[1]), name.tile, TILE_PIXELS)
     kelvin = kelvin_of_granule(path, layers.lst, lst.values, lst.attributes, row.lst)
+    shape = kelvin.shape
+    del lst  # the next layer gets its memory
+    quality = file.read(layers.quality).values
     if quality.dtype != np.dtype(scheme.dtype) or quality.shape != shape:
         found = f"{quality.dtype} {quality.shape}, not {scheme.dtype} {shape}"
         raise GranuleError(f"{path}: quality is {found}; fetch it again")
     time, angle = (
-        None if stored is None else view_of_granule(path, what, stored, shape, packing)
-        for what, stored, packing in zip(
-            ("view time", "view angle"), views, (row.view_time, row.view_angle), strict=True
+        view_of_granule(path, what, file.read(layer).values, shape, packing) if layer in file.names else None
+        for what, layer, packing in (
+            ("view time", layers.view_time, row.view_time),
+            ("view angle", layers.view_angle, row.view_angle),
         )
     )
     return Scene(

@@ -15,6 +15,7 @@ from typing import Any
 from numpy.typing import NDArray
 from rasterio.transform import Affine
 
+from lstsr_jax.geo.chunks import ChunkError, read_chunks
 from lstsr_jax.geo.content import require_file
 from lstsr_jax.geo.errors import GranuleError
 from lstsr_jax.geo.grid import EARTH_RADIUS_M, TILE_WIDTH_M, tile_bounds, tile_transform
@@ -43,15 +44,21 @@ class Dataset:
 class _Texts(Mapping[str, Any]):
     """The attributes of a file, such as StructMetadata.0, each read when it is asked for: they are long."""
 
-    def __init__(self, path: Path, key: int, names: list[str]) -> None:
-        """Know their names."""
-        self._path, self._key, self._names = path, key, names
+    def __init__(self, path: Path, key: int, names: list[str], known: dict[str, Any]) -> None:
+        """Know their names, and what some say."""
+        self._path, self._key, self._names, self._known = path, key, names, known
 
     def __getitem__(self, name: str) -> Any:
-        """Read one."""
+        """Read one, once."""
         if name not in self._names:
             raise KeyError(name)
-        return PROCESS.ask(self._path, self._key, "text", name)[0]["text"]
+        if name not in self._known:
+            self._known[name] = PROCESS.ask(self._path, self._key, "text", name)[0]["text"]
+        return self._known[name]
+
+    def __contains__(self, name: object) -> bool:
+        """Whether there is one of that name."""
+        return name in self._names
 
     def __iter__(self) -> Iterator[str]:
         """Their names."""
@@ -73,7 +80,7 @@ class HdfGranule:
             self._is_hdf5 = file.read(len(MAGIC_HDF5)) == MAGIC_HDF5
         found, _ = PROCESS.ask(path, key, "open")
         self.names: tuple[str, ...] = tuple(found["names"])
-        self.texts: Mapping[str, Any] = _Texts(path, key, found["texts"])
+        self.texts: Mapping[str, Any] = _Texts(path, key, found["texts"], found["told"])
 
     def read(self, name: str) -> Dataset:
         """Read one dataset.
@@ -90,15 +97,26 @@ class HdfGranule:
         if name not in self.names:
             known = ", ".join(self.names[:12]) or "none"
             raise GranuleError(f"{self.path}: no dataset {name}, only {known}; give the right product")
-        found, values = PROCESS.ask(self.path, self._key, "read", name)
-        assert values is not None
+        values, attributes = self.array(name)
         if values.ndim != 2:
             raise GranuleError(f"{self.path}: {name} has shape {values.shape}, not (H, W); download it again")
-        return Dataset(values, found["attributes"])
+        return Dataset(values, attributes)
 
     def array(self, name: str, index: int | None = None) -> tuple[NDArray[Any], dict[str, Any]]:
-        """Numbers of any shape with their attributes, HDF5 only: of a coordinate, or one entry along the first axis."""
+        """Numbers of any shape with their attributes, such as a coordinate's.
+
+        Args:
+            name: of the dataset.
+            index: of one entry along the first axis, HDF5 only.
+        """
         found, values = PROCESS.ask(self.path, self._key, "read", name, index)
+        if "layout" in found:
+            try:
+                values = read_chunks(self.path, found["layout"])
+            except ChunkError as error:
+                raise GranuleError(f"{self.path}: truncated or damaged ({name}: {error}); download it again") from None
+            except OSError as error:
+                raise GranuleError(f"{self.path}: cannot be read ({error.strerror}); check the disk") from None
         assert values is not None
         return values, found["attributes"]
 

@@ -1,10 +1,13 @@
 """Reading HDF5 in the child process of `lstsr_jax.geo.hdf_process`, beside `hdf_child` for HDF4.
 
 HDF5-EOS5 grids are seen as HDF4-EOS ones are: their data fields by plain names, StructMetadata.0 among the texts.
-netCDF-4 files are HDF5 too. Every compressed chunk ends with a checksum that zlib compares while it is read.
+netCDF-4 files are HDF5 too. Every compressed chunk ends with a checksum that is compared while it is unpacked, by zlib
+here or by `lstsr_jax.geo.chunks`.
 """
 
 import contextlib
+import itertools
+import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
 
@@ -40,13 +43,14 @@ class Hdf5File:
         self._file = h5py.File(path, "r")
         self._places: dict[str, str] = {}
         self._texts: dict[str, str | None] = dict.fromkeys(self._file.attrs)  # None: an attribute, else a dataset
-        self._file.visititems(self._note)
+        h5py.h5o.visit(self._file.id, self._note, info=True)
         self.names = list(self._places)
         self.texts = list(self._texts)
 
-    def _note(self, place: str, found: Any) -> None:
-        if not isinstance(found, h5py.Dataset):
+    def _note(self, name: bytes, found: Any) -> None:
+        if found.type != h5py.h5o.TYPE_DATASET:
             return
+        place = name.decode("utf-8", "surrogateescape")
         if place.rpartition("/")[2] == _STRUCTURE:
             self._texts[_STRUCTURE] = place
         else:
@@ -69,19 +73,47 @@ class Hdf5File:
             dims = [scales[0].name.lstrip("/") if len(scales) else "" for scales in found.dims]
             return {"attributes": _attributes(found), "sides": list(found.shape), "dims": dims}
 
-    def read(self, name: str, index: int | None = None) -> tuple[dict[str, Any], "NDArray[Any]"]:
-        """The attributes and the numbers of a dataset; with ``index`` of that entry along the first axis."""
+    def read(self, name: str, index: int | None = None) -> tuple[dict[str, Any], "NDArray[Any] | None"]:
+        """The attributes and the numbers of a dataset; with ``index`` of that entry along the first axis.
+
+        Where all chunks are packed by deflate alone, ``layout`` says where they lie in place of the numbers: see
+        `lstsr_jax.geo.chunks.read_chunks`.
+        """
         with _told():
             return self._read(name, index)
 
-    def _read(self, name: str, index: int | None) -> tuple[dict[str, Any], "NDArray[Any]"]:
+    def _read(self, name: str, index: int | None) -> tuple[dict[str, Any], "NDArray[Any] | None"]:
         found = self._file[self._places[name]]
         shape = found.shape if index is None else found.shape[1:]
         if np.prod(shape, dtype=float) * found.dtype.itemsize > LARGEST_BYTES:
             raise DamageError(f"{name} has shape {tuple(found.shape)}")
         if found.dtype.kind not in "iuf":
             raise DamageError(f"{name} holds no numbers but {found.dtype}")
-        return _attributes(found), np.ascontiguousarray(found[()] if index is None else found[index])
+        told = {"attributes": _attributes(found)}
+        if index is None and not self._file.userblock_size and (layout := _layout(found, name)) is not None:
+            return {**told, "layout": layout}, None
+        return told, np.ascontiguousarray(found[()] if index is None else found[index])
+
+
+def _layout(found: h5py.Dataset, name: str) -> dict[str, Any] | None:
+    """Where the chunks of a dataset lie, if all are there and packed by deflate alone."""
+    filters, sides, step = found.id.get_create_plist(), found.shape, found.chunks
+    if step is None or filters.get_nfilters() != 1 or filters.get_filter(0)[0] != h5py.h5z.FILTER_DEFLATE:
+        return None
+    size = math.prod(step) * found.dtype.itemsize
+    if size > LARGEST_BYTES or not found.id.get_type().equal(h5py.h5t.py_create(found.dtype)):
+        return None
+    chunks: list[Any] = []
+    found.id.chunk_iter(chunks.append)
+    if len(chunks) != math.prod(-(-side // along) for side, along in zip(sides, step, strict=True)):
+        return None
+    corners = itertools.product(*(range(0, side, along) for side, along in zip(sides, step, strict=True)))
+    if any(chunk.filter_mask for chunk in chunks) or sorted(chunk.chunk_offset for chunk in chunks) != list(corners):
+        return None
+    if max((chunk.size for chunk in chunks), default=0) > 2 * size + 64:
+        raise DamageError(f"HDF5: a chunk of {name} is larger than what it holds")
+    places = [(chunk.chunk_offset, chunk.byte_offset, chunk.size) for chunk in chunks]
+    return {"shape": sides, "dtype": found.dtype.str, "step": step, "chunks": places}
 
 
 @contextlib.contextmanager

@@ -30,6 +30,8 @@ MAGIC: Final = b"\x0e\x03\x13\x01"
 MAGIC_HDF5: Final = b"\x89HDF\r\n\x1a\n"
 LARGEST_BYTES: Final = 2**30
 """Of a dataset; whatever says more is damaged: a tile of 250 m has 46 MB."""
+TOLD: Final = ("ShortName", "LocalGranuleID", "CoreMetadata.0", "StructMetadata.0")
+"""The texts that say what a granule is and where: told when it is opened."""
 _DD: Final = [("tag", ">u2"), ("ref", ">u2"), ("offset", ">i4"), ("length", ">i4")]
 _NULL, _COMPRESSED, _DATA, _GROUP, _SPECIAL = 1, 40, 702, 720, 0x4000
 _DESCRIBING: Final = (106, 701, _GROUP, 1962, 1965)
@@ -223,7 +225,7 @@ class HdfFile:
             check_sums(self.elements, sds.ref(), values)
         finally:
             sds.endaccess()
-        return attributes, values
+        return {"attributes": attributes}, values
 
 
 def open_file(path: str) -> Any:
@@ -290,14 +292,15 @@ def answer(files: dict[int, Any], request: dict[str, Any]) -> tuple[dict[str, An
         files[key] = open_file(request["path"])
     file = files[key]
     if ask == "open":
-        return {"names": file.names, "texts": file.texts}, None
+        told = {name: file.text(name) for name in TOLD if name in file.texts}
+        return {"names": file.names, "texts": file.texts, "told": told}, None
     if ask == "text":
         return {"text": file.text(request["name"])}, None
     if ask == "describe":
         return file.describe(request["name"]), None
     index = request.get("index")
-    attributes, values = file.read(request["name"]) if index is None else file.read(request["name"], index)
-    return {"attributes": attributes, "dtype": values.dtype.str, "shape": values.shape}, values
+    told, values = file.read(request["name"]) if index is None else file.read(request["name"], index)
+    return told if values is None else {**told, "dtype": values.dtype.str, "shape": values.shape}, values
 
 
 def serve(requests: int, answers: int) -> None:
@@ -311,10 +314,10 @@ def serve(requests: int, answers: int) -> None:
         except Exception as error:  # reported to the parent, which starts another process
             text = (str(error).splitlines() or [""])[0] or type(error).__name__
             kind = "fault" if isinstance(error, OSError | MemoryError) else "damage"
+            kind = "missing" if isinstance(error, ImportError) else kind
             send(answers, {kind: text[:200]})
             return
-        if request["ask"] != "close":  # nobody waits for that
-            send(answers, message, values.data.cast("B") if values is not None and values.size else b"")
+        send(answers, message, values.data.cast("B") if values is not None and values.size else b"")
         if hasattr(signal, "setitimer"):
             signal.setitimer(signal.ITIMER_REAL, 0)
 

@@ -7,13 +7,15 @@ was started; threads share it, one request at a time. The child ends with its pa
 import atexit
 import contextlib
 import os
+import select
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from multiprocessing.spawn import get_executable
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,8 +26,13 @@ from lstsr_jax.geo.errors import GranuleError
 ANSWER_WITHIN_S: float = 60.0
 """How long the child may take for one answer before its file is given up; generous, for files on slow disks."""
 COMMAND: Final = ("-P", "-S", "-W", "ignore", hdf_child.__file__)
-
-
+_ENVIRONMENT: Final = {
+    "OPENBLAS_NUM_THREADS": "1",
+    "OMP_NUM_THREADS": "1",
+    "MALLOC_MMAP_THRESHOLD_": str(1 << 25),  # glibc: an array gets the pages of the last one
+    "MALLOC_TRIM_THRESHOLD_": str(1 << 26),
+}
+_MISSING: Final = "HDF cannot be read: {}; install numpy, pyhdf and h5py again"
 _NO_ANSWER: Final = "the HDF library does not come to an end"
 
 
@@ -33,12 +40,51 @@ class _LostError(Exception):
     """The child died or did not answer in time."""
 
 
+class _Patience:
+    """Kills a child that does not answer in time: its pipe ends then, as it does when it dies.
+
+    A timer of its own for every answer would cost more than most answers do; only Windows, whose pipes cannot be
+    waited for, has one.
+    """
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        """From now on."""
+        self.late = False
+        self._process, self._until = process, time.monotonic() + ANSWER_WITHIN_S
+        self._timer = None if hasattr(select, "poll") else threading.Timer(ANSWER_WITHIN_S, self._give_up)
+
+    def __enter__(self) -> Self:
+        """Start the timer, where there is one."""
+        if self._timer is not None:
+            self._timer.daemon = True
+            self._timer.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop it."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer.join()
+
+    def wait(self) -> None:
+        """Until the child has written something or ended."""
+        if self._timer is None and self._process.stdout is not None:
+            pipe = select.poll()
+            pipe.register(self._process.stdout, select.POLLIN)
+            if not pipe.poll(1e3 * max(0.0, self._until - time.monotonic())):
+                self._give_up()
+
+    def _give_up(self) -> None:
+        self.late = True
+        self._process.kill()
+
+
 class _Child:
     """A running child, with pipes of its own."""
 
     def __init__(self, command: tuple[str, ...]) -> None:
         """Start it and wait until it is ready."""
-        environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+        environment = {**os.environ, **_ENVIRONMENT}
         try:
             with _standard_streams():
                 self._process = subprocess.Popen(
@@ -62,7 +108,7 @@ class _Child:
         except _LostError:
             answer = {"missing": "it ends at once"}
         if "ready" not in answer:
-            raise GranuleError(f"HDF cannot be read: {answer.get('missing')}; install pyhdf and numpy again")
+            raise GranuleError(_MISSING.format(answer.get("missing")))
 
     @property
     def pid(self) -> int:
@@ -80,41 +126,30 @@ class _Child:
         Raises:
             _LostError: if the child died or did not answer in time; it is gone then.
         """
-        late = threading.Event()
-
-        def give_up() -> None:
-            late.set()
-            self._process.kill()
-
-        timer = threading.Timer(ANSWER_WITHIN_S, give_up)
-        timer.daemon = True
-        timer.start()
         try:
-            hdf_child.send(self._in.fileno(), request)
-            if request.get("ask") == "close":
-                return {}, None
-            answer = hdf_child.message_of(self._out.fileno())
-            values = None
-            if answer is not None and "dtype" in answer:
-                values = np.empty(answer["shape"], answer["dtype"])
-                rest = values.data.cast("B") if values.size else memoryview(b"")
-                while rest:
-                    count = self._out.readinto(rest)  # type: ignore[attr-defined]
-                    if not count:
-                        answer = None
-                        break
-                    rest = rest[count:]
+            with _Patience(self._process) as patience:
+                hdf_child.send(self._in.fileno(), request)
+                patience.wait()
+                answer = hdf_child.message_of(self._out.fileno())
+                values = None
+                if answer is not None and "dtype" in answer:
+                    values = np.empty(answer["shape"], answer["dtype"])
+                    rest = values.data.cast("B") if values.size else memoryview(b"")
+                    while rest:
+                        patience.wait()
+                        count = self._out.readinto(rest)  # type: ignore[attr-defined]
+                        if not count:
+                            answer = None
+                            break
+                        rest = rest[count:]
         except BrokenPipeError:
             answer = None
         except BaseException:  # Ctrl-C: what comes next on the pipe is unknown
             self.stop(kill=True)
             raise
-        finally:
-            timer.cancel()
-            timer.join()
         if answer is None:
             self.stop(kill=True)
-            raise _LostError(_NO_ANSWER if late.is_set() else f"the HDF library crashed ({self._process.returncode})")
+            raise _LostError(_NO_ANSWER if patience.late else f"the HDF library crashed ({self._process.returncode})")
         return answer, values
 
     def stop(self, kill: bool = False) -> None:
@@ -198,8 +233,10 @@ class HdfProcess:
                 except BaseException:
                     self._child = None
                     raise
-                if "damage" in answer or "fault" in answer:
+                if {"damage", "fault", "missing"} & answer.keys():
                     self.stop()
+                    if "missing" in answer:
+                        raise GranuleError(_MISSING.format(answer["missing"]))
                     if "fault" in answer:
                         raise GranuleError(f"{path}: cannot be read ({answer['fault']}); check the disk and the memory")
                     raise GranuleError(f"{path}: truncated or damaged ({answer['damage']}); download it again")

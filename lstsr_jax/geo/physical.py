@@ -25,6 +25,7 @@ TOLERATED_SHARE: Final = 1e-3
 TOLERATED_MARKER_SHARE: Final = 0.05
 """The same where all of them are one number below the range: it marks gaps, such as a 0 with an offset added to it."""
 
+_ROWS: Final = 64
 _SAME_SCALE = 1e-9  # some writers round a scale to float32
 _NO_UNIT = ("", "1", "none", "na", "n/a", "-")
 _KELVIN = ("k", "kelvin", "kelvins", "degk", "degree_kelvin", "degrees_kelvin")
@@ -211,8 +212,12 @@ def require_valid(path: Path, layer: str, stored: NDArray[Any], valid: tuple[int
     Raises:
         GranuleError: there is another number.
     """
-    odd = (stored != fill) & ~((stored >= valid[0]) & (stored <= valid[1]))
-    if odd.any():
+
+    def odd_of(part: NDArray[Any]) -> NDArray[np.bool_]:
+        return (part != fill) & ~((part >= valid[0]) & (part <= valid[1]))
+
+    if any(odd_of(stored[row : row + _ROWS]).any() for row in range(0, len(stored), _ROWS)):
+        odd = odd_of(stored)
         raise GranuleError(
             f"{path}: {layer} is damaged: {int(odd.sum())} of its numbers, such as {stored[odd][0]}, are not within "
             f"{valid[0]}..{valid[1]}; download it again"

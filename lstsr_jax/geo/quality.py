@@ -21,6 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from lstsr_jax.geo.errors import GranuleError
 from lstsr_jax.geo.geotiff import Band
+from lstsr_jax.geo.lookup import look_up
 
 NOT_PRODUCED: Final = 0b11
 """A code of every scheme: mandatory quality 11, the other bits 0."""
@@ -204,7 +205,7 @@ def accept(qc: ArrayLike, policy: QualityPolicy = DEFAULT_POLICY, scheme: Qualit
         ValueError: of another type.
     """
     codes = _codes(qc, scheme)
-    return _kept(policy, scheme.name).take(codes)
+    return look_up(_kept(policy, scheme.name), codes)
 
 
 def codes_of_band(path: Path, band: Band, scheme: QualityScheme = MOD11) -> NDArray[Any]:

@@ -80,5 +80,6 @@ def observed(
 ) -> NDArray[np.float32]:
     """LST with NaN where the policy refuses the quality; changed in place."""
     if quality is not None:
-        lst[~accept(quality, policy, SCHEMES[PRODUCTS[product].quality])] = np.nan
+        kept = accept(quality, policy, SCHEMES[PRODUCTS[product].quality])
+        np.copyto(lst, np.nan, where=np.logical_not(kept, out=kept))
     return lst

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from lstsr_jax.geo.errors import GranuleError
 from lstsr_jax.geo.geotiff import Band
+from lstsr_jax.geo.lookup import look_up
 from lstsr_jax.geo.physical import LST_PHYSICAL_K, require_valid
 from lstsr_jax.geo.products import LST_PACKING, Packing
 
@@ -22,7 +23,7 @@ def to_kelvin(stored: NDArray[Any]) -> NDArray[np.float32]:
 def values_of(stored: NDArray[Any], packing: Packing) -> NDArray[np.float32]:
     """Values of stored numbers, float32; NaN outside the valid range."""
     if stored.dtype == np.dtype(packing.dtype) and stored.dtype.itemsize <= 2 and stored.dtype.kind == "u":
-        return _table(packing).take(stored)
+        return look_up(_table(packing), stored)
     return _unpacked(stored, packing)
 
 

@@ -31,6 +31,8 @@ class File:
             os.abort()
         if "hang" in path:
             time.sleep(1000)
+        if "lacking" in path:
+            import no_such_library
         if "late" in path:
             File.bad = True
         elif File.bad:
@@ -101,6 +103,19 @@ def test_a_hang_costs_one_file(stub, monkeypatch):
     assert gone(before)
     monkeypatch.undo()
     assert ask(stub, "fine") == ["good"]
+
+
+def test_a_missing_library_is_no_damage(stub):
+    with pytest.raises(GranuleError, match=r"HDF cannot be read: No module named 'no_such_library'; install .*h5py"):
+        ask(stub, "lacking")
+    assert ask(stub, "fine") == ["good"]
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="no list of open files")
+def test_a_file_is_closed_when_its_reader_is_done(granule):
+    read_lst(granule)
+    opened = [os.readlink(place) for place in Path(f"/proc/{PROCESS.pid}/fd").iterdir()]
+    assert opened and str(granule) not in opened
 
 
 def test_a_good_file_does_not_pay_for_an_earlier_one(stub):
