@@ -25,7 +25,7 @@ TOLERATED_SHARE: Final = 1e-3
 TOLERATED_MARKER_SHARE: Final = 0.05
 """The same where all of them are one number below the range: it marks gaps, such as a 0 with an offset added to it."""
 
-_ROWS: Final = 64
+_ROWS: Final = 64  # at once: what is compared stays in the cache
 _SAME_SCALE = 1e-9  # some writers round a scale to float32
 _NO_UNIT = ("", "1", "none", "na", "n/a", "-")
 _KELVIN = ("k", "kelvin", "kelvins", "degk", "degree_kelvin", "degrees_kelvin")
@@ -212,16 +212,17 @@ def require_valid(path: Path, layer: str, stored: NDArray[Any], valid: tuple[int
     Raises:
         GranuleError: there is another number.
     """
-
-    def odd_of(part: NDArray[Any]) -> NDArray[np.bool_]:
-        return (part != fill) & ~((part >= valid[0]) & (part <= valid[1]))
-
-    if any(odd_of(stored[row : row + _ROWS]).any() for row in range(0, len(stored), _ROWS)):
-        odd = odd_of(stored)
+    if any(_odd(stored[row : row + _ROWS], valid, fill).any() for row in range(0, len(stored), _ROWS)):
+        odd = _odd(stored, valid, fill)
         raise GranuleError(
             f"{path}: {layer} is damaged: {int(odd.sum())} of its numbers, such as {stored[odd][0]}, are not within "
             f"{valid[0]}..{valid[1]}; download it again"
         )
+
+
+def _odd(stored: NDArray[Any], valid: tuple[int, int], fill: int) -> NDArray[np.bool_]:
+    odd: NDArray[np.bool_] = (stored != fill) & ~((stored >= valid[0]) & (stored <= valid[1]))
+    return odd
 
 
 def _scaled(band: Band, missing: NDArray[np.bool_], scale: float, offset: float) -> NDArray[np.float64]:
