@@ -24,7 +24,8 @@ from lstsr_jax.models import create_model
 from lstsr_jax.predictor import Normalization
 from lstsr_jax.training.placement import Placement, share_out
 from lstsr_jax.training.state import create_state
-from lstsr_jax.training.step import AXIS, Task, make_train_step, parallel_train_step
+from lstsr_jax.training.step import AXIS, make_train_step, parallel_train_step
+from lstsr_jax.training.task import Task
 
 _SIDE = 64
 

@@ -14,6 +14,9 @@ from lstsr_jax.errors import InputError
 SMALLEST_PATCH = 15
 """A 7x7 SSIM window and the 4 pixels that the evaluation leaves out on each side."""
 
+FOLDS = 5
+"""Into which pairs are dealt where their number is not given."""
+
 Upsampling = Literal["bicubic", "bilinear"]
 SplitBy = Literal["date", "day", "place", "random", "year"]
 
@@ -39,6 +42,23 @@ def _require_positive(part: Any, prefix: str, *names: str) -> None:
         _require(getattr(part, name) > 0, f"{prefix}.{name}", getattr(part, name), "must be positive")
 
 
+def parse_fold(text: str, path: str = "data.pairs_fold") -> tuple[int, int]:
+    """The fold K of N that ``"K/N"`` means, K from 0; ``"K"`` alone is one of five.
+
+    >>> parse_fold("2/3"), parse_fold("4")
+    ((2, 3), (4, 5))
+
+    Raises:
+        InputError: naming ``path``, if it means none.
+    """
+    number, slash, count = text.partition("/")
+    what = "must be K/N with K from 0 to N-1 and N at least 2, such as 0/5"
+    _require(number.isdecimal() and (count.isdecimal() or not slash), path, text, what)
+    fold, folds = int(number), int(count) if slash else FOLDS
+    _require(fold < folds and folds >= 2, path, text, what)
+    return fold, folds
+
+
 @dataclasses.dataclass(frozen=True)
 class DataConfig:
     """Which patches: where they come from and how they are cut and split."""
@@ -47,6 +67,15 @@ class DataConfig:
     """Directory of LST at 1 km (docs/products.md), of one product or several; simulated granules if left out."""
     ndvi: str | None = None
     """Directory of 1 km NDVI (MOD13A2, VNP13A2, ...; granules or GeoTIFF), stored beside each LST patch."""
+    pairs: str | None = None
+    """Directory of MODIS and ASTER pairs to train on at 1 km to 250 m (docs/pairs.md); beside granules: together with
+    their patches."""
+    pairs_fold: str | None = None
+    """K/N: the pairs of fold K (0 to N-1) of N are left out of the training and scored; K alone: of 5. All pairs are
+    trained on if left out."""
+    pairs_shift: tuple[float, float] | None = None
+    """Of all pairs against ASTER, rows south and columns east in 250 m pixels; the mean of what their index.csv
+    records if left out."""
     split_by: SplitBy = "date"
     """date: whole 16-day periods; day: single dates; place: no grid cell in two splits; random: patches (the paper);
     year: 2017-2020 train, 2011-2013 held out."""
@@ -72,10 +101,22 @@ class DataConfig:
         """
         _require_choices(self, "data")
         _require_positive(self, "data", "patch_size", "stride")
+        if self.pairs is None:
+            for name in ("pairs_fold", "pairs_shift"):
+                _require(getattr(self, name) is None, f"data.{name}", getattr(self, name), "needs `data.pairs`")
+        if self.pairs_fold is not None:
+            parse_fold(self.pairs_fold, "data.pairs_fold")
+        if self.pairs_shift is not None:  # JSON knows no tuples
+            object.__setattr__(self, "pairs_shift", tuple(self.pairs_shift))
         share = self.min_valid_fraction
         _require(0 < share <= 1, "data.min_valid_fraction", share, "must be in (0, 1]")
         too_small = f"at least {SMALLEST_PATCH}, or nothing is left to score"
         _require(self.patch_size >= SMALLEST_PATCH, "data.patch_size", self.patch_size, too_small)
+
+    @property
+    def uses_granules(self) -> bool:
+        """Whether patches are cut from granules, real or simulated, and not pairs alone are trained on."""
+        return self.granules is not None or self.pairs is None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -125,8 +166,22 @@ class TrainConfig:
     """Patches per step, over all devices."""
     learning_rate: float = 1e-4
     """Learning rate of Adam at the start (schedule step) or at its peak (schedule cosine)."""
+    init: str | None = None
+    """Start from the weights of a shipped model or checkpoint (its network must be that of the model settings, energy
+    conservation aside) in place of random ones."""
     loss: Literal["mse", "l1", "charbonnier"] = "mse"
-    """Mean over observed pixels of the squared error (the paper), of its size, or of sqrt(error^2 + (0.1 K)^2)."""
+    """Of patches: mean over observed pixels of the squared error (the paper), of its size, or of
+    sqrt(error^2 + (0.1 K)^2)."""
+    ssim_weight: float = 2.0
+    """Of pairs: their loss is RMSE-ub in K + this times (1 - SSIM-ub), on ASTER's grid."""
+    pairs_batch_size: int = 2
+    """Pairs per step, over all devices."""
+    pairs_noise_k: float = 0.0
+    """Noise on the LST of pairs beside its own: per pair a standard deviation drawn uniformly up to this, in kelvin."""
+    patches_weight: float = 1.0
+    """Where a step takes both: the loss is that of the pairs plus this times that of the patches."""
+    clip_norm: float = 0.0
+    """Longest gradient; a longer one is shortened to it. 0: as it is."""
     schedule: Literal["step", "cosine"] = "step"
     """step: times decay-factor from decay-epoch on; cosine: linear warm-up, then cosine to zero."""
     decay_epoch: int = 50
@@ -176,8 +231,11 @@ class TrainConfig:
         """
         _require_choices(self, "train")
         _require_positive(self, "train", "epochs", "batch_size", "checkpoint_every", "accumulate", "coarsen")
-        _require_positive(self, "train", "learning_rate")
-        for name in ("crop", "checkpoint_minutes", "input_noise_k", "input_blur_px", "input_shift_px", "warmup_epochs"):
+        _require_positive(self, "train", "learning_rate", "pairs_batch_size")
+        for name in (
+            *("crop", "checkpoint_minutes", "input_noise_k", "input_blur_px", "input_shift_px", "warmup_epochs"),
+            *("ssim_weight", "pairs_noise_k", "patches_weight", "clip_norm"),
+        ):
             value = getattr(self, name)
             _require(value >= 0, f"train.{name}", value, "must not be negative")
         _require(0 <= self.average_decay < 1, "train.average_decay", self.average_decay, "must be in [0, 1)")
@@ -201,6 +259,8 @@ class Config:
             InputError: naming the setting and the remedy.
         """
         data, model, train = self.data, self.model, self.train
+        if data.pairs is not None:
+            _require(model.factor == 4, "model.factor", model.factor, "`data.pairs` are 1 km to 250 m, factor 4")
         if model.name != "mrunet":
             only = f"only for `model.name` mrunet, not {model.name}"
             _require(train.dtype == "float32", "train.dtype", train.dtype, only)
@@ -253,11 +313,30 @@ def _recommended() -> Config:
     )
 
 
+def _aster() -> Config:
+    """Ours for 1 km to 250 m: a shipped model learns on from pairs with ASTER (docs/pairs.md); takes `data.pairs`."""
+    return Config(
+        "aster",
+        model=ModelConfig(name="edsr", guide="ndvi"),
+        train=TrainConfig(
+            init="guided-denoise",
+            epochs=24,
+            learning_rate=7e-4,
+            schedule="cosine",
+            warmup_epochs=0.5,
+            clip_norm=20.0,
+            augment="dihedral",
+            guide_dropout=0.05,
+        ),
+    )
+
+
 PRESETS = {
     "quickstart": _quickstart,
     "paper": _paper,
     "authors-code": _authors_code,
     "recommended": _recommended,
+    "aster": _aster,
 }
 
 

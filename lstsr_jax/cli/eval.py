@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import tyro
 
 from lstsr_jax.cli.door import expand_home, start_jax
-from lstsr_jax.cli.flags import program
-from lstsr_jax.config import DataConfig, SplitBy
+from lstsr_jax.cli.flags import program, speaking_flags
+from lstsr_jax.config import DataConfig, SplitBy, parse_fold
 from lstsr_jax.errors import InputError
 from lstsr_jax.files import require_writable
 from lstsr_jax.predictor import shipped
@@ -37,6 +37,8 @@ class EvalArguments:
     """Directory of MOD13A2 NDVI, for tsharp, atprk and guided networks."""
     pairs: str | None = None
     """Directory of MODIS and ASTER pairs: score 1 km to 250 m against ASTER instead (docs/table2.md)."""
+    pairs_fold: Annotated[str | None, tyro.conf.arg(metavar="K/N")] = None
+    """Of --pairs those alone that train.py --pairs-fold K/N leaves out of the training."""
     registration: Literal["none", "constant", "per-pair"] | None = None
     """Of MODIS with ASTER, beside none. per-pair, the default: recorded in the folder's index.csv, else estimated.
     constant: the mean of what index.csv records, or --registration-shift."""
@@ -70,7 +72,7 @@ class EvalArguments:
     def data_config(self, predictors: Sequence["Predictor"]) -> DataConfig:
         """The patches to score: those of the first network that records any, with what was asked for changed."""
         recorded = (predictor.provenance.data for predictor in predictors if predictor.provenance)
-        trained_on = next((data for data in recorded if data is not None), DataConfig())
+        trained_on = next((data for data in recorded if data is not None and data.uses_granules), DataConfig())
         return dataclasses.replace(
             trained_on,
             granules=self.granules or trained_on.granules,
@@ -101,6 +103,11 @@ def eval_arguments(argv: Sequence[str] | None = None) -> EvalArguments:
         raise InputError("--reliability: compares validation with test; leave --pairs, --split and --protocol out")
     if arguments.coarsen < 1:
         raise InputError(f"--coarsen {arguments.coarsen}: must be positive")
+    if arguments.pairs_fold is not None:
+        if not arguments.pairs:
+            raise InputError("--pairs-fold: give --pairs, the folder of the pairs")
+        with speaking_flags():
+            parse_fold(arguments.pairs_fold, "pairs_fold")
     if arguments.pairs and (arguments.granules or arguments.ndvi):
         raise InputError("--pairs: brings its own LST and NDVI; leave --granules and --ndvi out")
     if arguments.pairs and (
@@ -134,6 +141,7 @@ def main() -> None:
             arguments.pairs,
             registration=arguments.registration,
             shift=shift,
+            fold=arguments.pairs_fold,
             self_ensemble=arguments.self_ensemble,
         )
         write_pairs_report(against_aster, arguments.report_dir)

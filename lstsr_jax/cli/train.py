@@ -29,6 +29,13 @@ class DataFlags(DataConfig):
     """Directory of LST at 1 km (docs/products.md), of one product or several; simulated granules if left out."""
     ndvi: Annotated[str | None, tyro.conf.arg(prefix_name=False)] = None
     """Directory of 1 km NDVI (MOD13A2, VNP13A2, ...; granules or GeoTIFF), stored beside each LST patch."""
+    pairs: Annotated[str | None, tyro.conf.arg(prefix_name=False)] = None
+    """Directory of MODIS and ASTER pairs to train on at 1 km to 250 m (docs/pairs.md); with --granules: together with
+    their patches."""
+    pairs_fold: Annotated[str | None, tyro.conf.arg(prefix_name=False, metavar="K/N")] = None
+    """Leave the pairs of fold K (0 to N-1) of N out of the training, and score them; K alone: of 5."""
+    pairs_shift: Annotated[tuple[float, float] | None, tyro.conf.arg(prefix_name=False, metavar="ROWS COLUMNS")] = None
+    """Of all pairs against ASTER, in 250 m pixels south and east; default: the mean of what their index.csv records."""
 
     def __post_init__(self) -> None:
         """Flags are checked when the configuration is made of them: tyro would print the error in a box."""
@@ -42,6 +49,9 @@ class _ModelFlags(ModelConfig):
 
 @dataclasses.dataclass(frozen=True)
 class _TrainFlags(TrainConfig):
+    init: Annotated[str | None, tyro.conf.arg(prefix_name=False)] = None
+    """Start from the weights of a shipped model or checkpoint, whose network the model settings then default to."""
+
     def __post_init__(self) -> None:
         """As that of the flags of the data."""
 
@@ -50,9 +60,10 @@ class _TrainFlags(TrainConfig):
 class TrainArguments:
     """Train a network on MODIS LST and evaluate it: granules -> TFDS dataset -> checkpoints -> table."""
 
-    preset: Literal["quickstart", "paper", "authors-code", "recommended"] = "quickstart"
+    preset: Literal["quickstart", "paper", "authors-code", "recommended", "aster"] = "quickstart"
     """quickstart: simulated granules, minutes on a CPU. paper: what the paper says. authors-code: what its code does
-    (learning rate 1e-3 constant, batch 24, bilinear input). recommended: ours."""
+    (learning rate 1e-3 constant, batch 24, bilinear input). recommended: ours. aster: ours at 1 km to 250 m, a shipped
+    model that learns on from --pairs."""
     workdir: Path | None = None
     """Where checkpoints, logs and the report go; default runs/<preset>-<date>-<time>."""
     resume: Literal["no", "yes", "auto"] = "no"
@@ -100,6 +111,8 @@ def train_arguments(argv: Sequence[str] | None = None) -> TrainArguments:
         raise InputError("--distributed: give all processes the same --workdir")
     if arguments.resume == "auto" and arguments.workdir is None:
         raise InputError("--resume auto: name the --workdir")
+    if arguments.preset == "aster" and arguments.data.pairs is None:
+        raise InputError("--preset aster: learns from pairs with ASTER; give their folder as --pairs")
     return arguments
 
 
@@ -108,13 +121,23 @@ def _parse(argv: list[str]) -> TrainArguments:
     finder.add_argument("--preset")
     finder.add_argument("--workdir", type=Path)
     finder.add_argument("--resume", default="no")
+    finder.add_argument("--init")
     found = finder.parse_known_args(argv)[0]
     found.workdir = found.workdir and Path(os.path.expanduser(found.workdir))
     own = stored_config(found.workdir) if found.resume != "no" and found.workdir and not found.preset else None
     chosen = own or configs.preset(found.preset or "quickstart")
+    if found.init:
+        chosen = dataclasses.replace(chosen, model=_network_of(os.path.expanduser(found.init), chosen.model))
     data, model = DataFlags(**vars(chosen.data)), _ModelFlags(**vars(chosen.model))
     default = TrainArguments(preset=chosen.preset, data=data, model=model, train=_TrainFlags(**vars(chosen.train)))  # type: ignore[arg-type]
     return expand_home(tyro.cli(TrainArguments, args=argv, default=default, prog=program("train.py")))
+
+
+def _network_of(init: str, chosen: ModelConfig) -> ModelConfig:
+    """The network that the model of ``--init`` is of, energy conserved as chosen."""
+    from lstsr_jax.predictor import load_predictor  # not needed for --help and most runs
+
+    return dataclasses.replace(load_predictor(init).config, conserve_energy=chosen.conserve_energy)
 
 
 def _spell_out_resume(argv: list[str]) -> list[str]:
@@ -165,7 +188,8 @@ def main() -> None:
     config = arguments.config
     # Loaded after the flags, so that --help and bad flags need not wait for it.
     from data_builders import prepare
-    from lstsr_jax.evaluation import evaluate, write_report
+    from lstsr_jax.evaluation import evaluate, evaluate_pairs, write_pairs_report, write_report
+    from lstsr_jax.geo import Shift
     from lstsr_jax.predictor import load_predictor
     from lstsr_jax.training import Stopped, train
 
@@ -173,8 +197,10 @@ def main() -> None:
         join_processes()
     start_jax()
     keep_compiled_programs()
-    dataset = prepare(config.data, verify=arguments.verify)  # of several processes one prepares, and the others wait
-    dataset.source("test")  # an empty test split is an error now, not after the training
+    dataset = None
+    if config.data.uses_granules:
+        dataset = prepare(config.data, verify=arguments.verify)  # of several processes one prepares, the others wait
+        dataset.source("test")  # an empty test split is an error now, not after the training
     workdir = arguments.resolved_workdir()
     resume: Any = {"no": False, "yes": True}.get(arguments.resume, arguments.resume)
     try:
@@ -187,6 +213,20 @@ def main() -> None:
         if jax.process_index() == 0:
             print(f"checkpoints and logs: {workdir}; for the report: python eval.py --checkpoint {workdir}")
         return
-    evaluation = evaluate(["bilinear", "bicubic", load_predictor(workdir)], dataset)
-    write_report(evaluation, workdir / "report")
-    print(f"{evaluation.table()}\n\ncheckpoints, logs and report: {workdir}")
+    predictor, tables = load_predictor(workdir), []
+    if dataset is not None:
+        evaluation = evaluate(["bilinear", "bicubic", predictor], dataset)
+        write_report(evaluation, workdir / "report")
+        tables.append(evaluation.table())
+    if config.data.pairs_fold is not None and config.data.pairs is not None:
+        against_aster = evaluate_pairs(
+            ["bicubic", predictor],
+            config.data.pairs,
+            registration="constant",
+            shift=None if config.data.pairs_shift is None else Shift(*config.data.pairs_shift),
+            fold=config.data.pairs_fold,
+            self_ensemble=True,
+        )
+        write_pairs_report(against_aster, workdir / "report-pairs")
+        tables.append(against_aster.table())
+    print("\n\n".join([*tables, f"checkpoints, logs and report: {workdir}"]))

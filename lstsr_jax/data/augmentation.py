@@ -36,7 +36,7 @@ class Augment(grain.transforms.RandomMap):  # type: ignore[misc]
         if train.augment == "flip":
             code &= 1
         if train.augment != "none":
-            element = {name: np.ascontiguousarray(_turn(values, code)) for name, values in element.items()}
+            element = {name: np.ascontiguousarray(turn(values, code)) for name, values in element.items()}
         if "ndvi" in element and rng.random() < train.guide_dropout:
             element = {**element, "ndvi": np.full_like(element["ndvi"], np.nan)}
         if train.input_noise_k:
@@ -50,8 +50,8 @@ class Augment(grain.transforms.RandomMap):  # type: ignore[misc]
         return element
 
 
-def _turn(image: np.ndarray, code: int) -> np.ndarray:
-    """One of the 8 flips and rotations of a square image."""
+def turn(image: np.ndarray, code: int) -> np.ndarray:
+    """One of the 8 flips and rotations of a square image: mirrored for an odd code, then by ``code // 2`` quarters."""
     return np.rot90(image[:, ::-1] if code & 1 else image, code >> 1)
 
 

@@ -41,7 +41,9 @@ def check_unseen(predictors: Iterable[Predictor], data: DataConfig, split: str) 
         return
     for provenance in (predictor.provenance for predictor in predictors):
         trained = None if provenance is None else provenance.data
-        if provenance is None or trained is None or _resolved(trained.granules) != _resolved(data.granules):
+        if provenance is None or trained is None or not trained.uses_granules:
+            continue
+        if _resolved(trained.granules) != _resolved(data.granules):
             continue
         if split == "validation" and provenance.used_validation:
             raise InputError(
@@ -76,7 +78,7 @@ def trained_on_patches(
     """
     provenance = predictor.provenance
     trained = None if provenance is None else provenance.data
-    if provenance is None or trained is None:
+    if provenance is None or trained is None or not trained.uses_granules:
         return np.zeros(len(origins), bool)
     own_folder = _resolved(trained.granules) == _resolved(granules)
     used = {"train", "validation"} if provenance.used_validation else {"train"}
@@ -96,9 +98,9 @@ def trained_on_patches(
     return np.array([is_seen(origin) for origin in origins], bool)
 
 
-def trained_on_line(name: str, count: int, total: int) -> str:
-    """How many of the patches a network was trained on, in one line."""
-    return f"`{name}`: {count} of {total} patches were trained on; its scores say nothing of unseen ones."
+def trained_on_line(name: str, count: int, total: int, unit: str = "patches") -> str:
+    """How many of the patches, or pairs, a network was trained on, in one line."""
+    return f"`{name}`: {count} of {total} {unit} were trained on; its scores say nothing of unseen ones."
 
 
 def _windows(first: int, size: int, trained_size: int, stride: int) -> range:

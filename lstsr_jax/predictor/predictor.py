@@ -241,12 +241,14 @@ def _predict(predictor: Predictor, coarse: jax.Array, ndvi: jax.Array | None) ->
 
 
 def save_predictor(directory: str | Path, predictor: Predictor) -> None:
-    """Write a predictor as a checkpoint directory that all commands take.
+    """Write a predictor as a checkpoint directory that all commands take; the pairs it was trained on stay recorded.
 
     Raises:
         InputError: if the directory exists already.
     """
-    write_checkpoint(Path(directory), predictor.variables, predictor.metadata)
+    pairs = predictor.provenance.pairs if predictor.provenance else {}
+    record = {"pairs": {"trained_on": dict(pairs)}} if pairs else {}
+    write_checkpoint(Path(directory), predictor.variables, {**predictor.metadata, **record})
 
 
 def load_predictor(path: str | Path, *, module: nn.Module | None = None) -> Predictor:

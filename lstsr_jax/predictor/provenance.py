@@ -60,11 +60,21 @@ class Provenance:
         return found
 
     @property
+    def pairs(self) -> Mapping[str, str]:
+        """The pairs with ASTER that it was trained on, or the model that its training started from.
+
+        Names by fingerprint (:attr:`lstsr_jax.geo.Pair.fingerprint`); empty if it records none.
+        """
+        begun = (self.recorded.get("init") or {}).get("pairs") or {}
+        return {**begun, **((self.recorded.get("pairs") or {}).get("trained_on") or {})}
+
+    @property
     def products(self) -> tuple[str, ...] | None:
         """The LST products it was trained on, such as ``("MOD11A1",)``; None if that is not known."""
         known = self.acquisitions
         if known is None:
-            return shipped.trained_products(self.path)
+            begun = (self.recorded.get("init") or {}).get("products")
+            return tuple(begun) if begun else shipped.trained_products(self.path)
         return tuple(sorted({place.partition(".")[0] for place in known}))
 
     def foreign_products(self, used: Iterable[str]) -> str:

@@ -13,25 +13,27 @@ from flax import linen as nn
 
 from lstsr_jax import config as configs
 from lstsr_jax.config import Config
-from lstsr_jax.data import PreparedDataset, TrainingBatches
-from lstsr_jax.predictor import normalization_for
+from lstsr_jax.data import PreparedDataset
 from lstsr_jax.training import checkpoints, failures
 from lstsr_jax.training import workdir as workdirs
 from lstsr_jax.training.checkpoints import Checkpoints
 from lstsr_jax.training.interrupts import Interrupts, Stopped
 from lstsr_jax.training.logs import EpochLog
+from lstsr_jax.training.pairs.examples import read_examples
 from lstsr_jax.training.placement import Placement, share_out
 from lstsr_jax.training.profile import StepProfile
 from lstsr_jax.training.program import Program, build_program
 from lstsr_jax.training.progress import Progress
+from lstsr_jax.training.start import starting_point
 from lstsr_jax.training.state import TrainState
-from lstsr_jax.training.validate import Scores, validate
+from lstsr_jax.training.stream import Stream
+from lstsr_jax.training.validate import validate
 from lstsr_jax.training.watch import Watch
 
 
 def train(
     config: Config,
-    dataset: PreparedDataset,
+    dataset: PreparedDataset | None,
     workdir: str | Path,
     *,
     module: nn.Module | None = None,
@@ -48,7 +50,8 @@ def train(
 
     Args:
         config: what to train and how.
-        dataset: prepared patches with a ``train`` and a ``validation`` split.
+        dataset: prepared patches with a ``train`` and a ``validation`` split; None to train on pairs alone
+            (``config.data.pairs``; docs/pairs.md), whose last checkpoint is the one that counts.
         workdir: receives ``config.json``, ``log.csv``, ``tensorboard/`` and ``checkpoints/<step>``.
         module: a flax module of your own in place of the network that ``config.model`` names; see
             :func:`build_program`. A checkpoint stores the name of its class: ``load_predictor(path, module=module)``.
@@ -70,22 +73,29 @@ def train(
         raise ValueError("program brings module, optimizer and devices: leave them out, or build it with them")
     workdir, settings = Path(workdir), config.train
     last = checkpoints.latest(workdir)
-    workdirs.check(workdir, config, dataset.metadata, last, resume)
+    pairs = read_examples(config)
+    workdirs.check(workdir, config, dataset.metadata if dataset else {}, pairs.record, last, resume)
 
     used = ("train", "validation") if settings.use_validation else ("train",)
-    source, validation = dataset.source("+".join(used)), dataset.source("validation")
-    normalization = normalization_for(config.model, max(dataset.metadata["max_k"][split] for split in used))
+    patches = dataset.source("+".join(used)) if dataset else None
+    validation = dataset.source("validation") if dataset else None
+    max_k = max(dataset.metadata["max_k"][split] for split in used) if dataset else None
+    own = program.module if program and "module" in program.given else module
+    start = starting_point(config, max_k, last, own)
+    pairs.require_unseen(start.record.get("init"))
     place = program.placement if program else Placement.of(devices)
-    batches = TrainingBatches(
-        source, config, devices=len(place.local), process=place.process, processes=place.processes
-    )
-    per_epoch = batches.steps_per_epoch
-    program = program or build_program(config, normalization, per_epoch, devices, module=module, optimizer=optimizer)
-    program.require(config, normalization, per_epoch)
+    shares = {"devices": len(place.local), "process": place.process, "processes": place.processes}
+    stream = Stream(config, patches, pairs.training, **shares)
+    per_epoch = stream.steps_per_epoch
+    steps_for = (config, start.normalization, per_epoch)
+    program = program or build_program(*steps_for, devices, module=module, optimizer=optimizer)
+    program.require(*steps_for)
     description = {
         **configs.to_json(config),
-        "normalization": dataclasses.asdict(normalization),
-        "dataset": {"directory": str(dataset.directory), "build": dataset.metadata},
+        "normalization": dataclasses.asdict(start.normalization),
+        **({"dataset": {"directory": str(dataset.directory), "build": dataset.metadata}} if dataset else {}),
+        **({"pairs": pairs.record, "denoises": not config.model.conserve_energy} if pairs.record else {}),
+        **start.record,
         **program.given,
     }
 
@@ -94,10 +104,13 @@ def train(
         stack.enter_context(workdirs.full_disk_is_bad_input(workdir))
         interrupts = Interrupts(settings.checkpoint_minutes if place.is_main else 0, place.processes)
         stack.enter_context(interrupts)
-        progress = stack.enter_context(Progress(settings.epochs, per_epoch, settings.batch_size, active=place.is_main))
+        counted = (stream.batch_size, stream.unit)
+        progress = stack.enter_context(Progress(settings.epochs, per_epoch, *counted, active=place.is_main))
+        for remark in pairs.remarks:
+            progress.say(remark)
         if place.is_main:
             workdirs.write_config(workdir, description)
-        state = program.initial_state(config)
+        state = program.initial_state(config, start.variables)
         if last is not None:
             state = checkpoints.restore(last, state, place, program.given)
             progress.say(f"resuming from {last}")
@@ -109,13 +122,13 @@ def train(
         profiler = stack.enter_context(StepProfile(profile))
         watch = Watch(
             lambda step: failures.not_finite(
-                source, batches, step, workdir / "not_finite.csv", store.latest(), write=place.is_main
+                stream, step, workdir / "not_finite.csv", store.latest(), write=place.is_main
             )
         )
         if first < total and interrupts.agree(first, now=True).stop:
             raise Stopped(f"stopped before step {first + 1}")
 
-        steps = stack.enter_context(contextlib.closing(batches.steps(first, total)))
+        steps = stack.enter_context(contextlib.closing(stream.steps(first, total)))
         for step, batch in enumerate(steps, first):
             if step == first or step % per_epoch == 0:
                 progress.begin(step)
@@ -129,14 +142,16 @@ def train(
             validation_rmse = None
             if epoch_ended:
                 watch.settle()
-                speed = progress.patches_per_second()
-                scores = validate(program, state, validation, settings.batch_size)
-                if not np.isfinite(scores.rmse):
+                speed = {f"{stream.unit}_per_second": progress.per_second()}
+                scores = validate(program, state, config, validation, pairs.held_out)
+                if not np.isfinite(list(scores.values())).all():
                     raise failures.validation_not_finite(epochs_done, store.latest())
-                row = _log_row(program, step, state, scores, speed)
+                row = {**_rates(program, step, state), **scores, **speed}
                 log.write(epochs_done, row)
                 progress.end(_line(epochs_done, config, row))
-                validation_rmse = None if settings.use_validation else scores.rmse
+                # A checkpoint chosen by the pairs left out would be scored too well on them.
+                chosen = not (settings.use_validation or pairs.training)
+                validation_rmse = scores["validation_rmse_k"] if chosen else None
                 state = state.at_epoch_start()
             asked = interrupts.agree(step + 1, metrics, now=epoch_ended)
             due = epoch_ended and (finished or epochs_done % settings.checkpoint_every == 0)
@@ -153,21 +168,19 @@ def train(
     return workdir
 
 
-def _log_row(program: Program, step: int, state: TrainState, scores: Scores, speed: float) -> dict[str, float]:
-    """What an epoch came to, whose last step was ``step``."""
+def _rates(program: Program, step: int, state: TrainState) -> dict[str, float]:
+    """What an epoch came to in training, whose last step was ``step``."""
     rate = {} if program.schedule is None else {"learning_rate": float(program.schedule(step))}
-    return {
-        **rate,
-        "train_rmse_k": state.rmse(),
-        "validation_rmse_k": scores.rmse,
-        "validation_ilr_rmse_k": scores.ilr_rmse,
-        "patches_per_second": speed,
-    }
+    return {**rate, "train_rmse_k": state.rmse()}
 
 
 def _line(epoch: int, config: Config, row: dict[str, float]) -> str:
-    return (
-        f"epoch {epoch}/{config.train.epochs}: train RMSE {row['train_rmse_k']:.4f} K, validation RMSE "
-        f"{row['validation_rmse_k']:.4f} K ({config.model.upsampling} {row['validation_ilr_rmse_k']:.4f} K), "
-        f"{row['patches_per_second']:.0f} patches/s"
-    )
+    ilr = config.model.upsampling
+    line = f"epoch {epoch}/{config.train.epochs}: train RMSE {row['train_rmse_k']:.4f} K"
+    if "validation_rmse_k" in row:
+        line += f", validation RMSE {row['validation_rmse_k']:.4f} K ({ilr} {row['validation_ilr_rmse_k']:.4f} K)"
+    if "pairs_rmse_ub_k" in row:
+        line += f", pairs left out RMSE-ub {row['pairs_rmse_ub_k']:.4f} K ({ilr} {row['pairs_ilr_rmse_ub_k']:.4f} K), "
+        line += f"SSIM-ub {row['pairs_ssim_ub']:.4f}"
+    (unit, speed), *_ = [(name, value) for name, value in row.items() if name.endswith("_per_second")]
+    return f"{line}, {speed:.{0 if speed >= 10 else 2}f} {unit.removesuffix('_per_second')}/s"

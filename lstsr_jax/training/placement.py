@@ -68,6 +68,7 @@ class Placement:
         return multihost_utils.global_array_to_host_local_array(tree, mesh, PartitionSpec())
 
 
-def share_out(batch: dict[str, np.ndarray], devices: int) -> dict[str, np.ndarray]:
+def share_out(batch: dict[str, Any], devices: int) -> dict[str, Any]:
     """``(B, ...)`` arrays as ``(devices, B/devices, ...)``: what a step mapped over ``devices`` takes."""
-    return {name: values.reshape(devices, -1, *values.shape[1:]) for name, values in batch.items()}
+    shared: dict[str, Any] = jax.tree.map(lambda values: values.reshape(devices, -1, *values.shape[1:]), batch)
+    return shared

@@ -18,17 +18,18 @@ from lstsr_jax.training.state import TrainState, create_state
 from lstsr_jax.training.step import (
     AXIS,
     EvalStep,
-    Task,
     TrainStep,
     make_eval_step,
     make_train_step,
     parallel_eval_step,
     parallel_train_step,
 )
+from lstsr_jax.training.task import Task
 
 _NOT_COMPILED = {
     *("seed", "batch_size", "use_validation", "checkpoint_every", "checkpoint_minutes"),
     *("augment", "crop", "input_noise_k", "input_blur_px", "input_shift_px", "guide_dropout"),
+    *("init", "pairs_batch_size", "pairs_noise_k"),
 }
 
 
@@ -56,11 +57,15 @@ class Program:
     made_for: dict[str, Any]
     given: dict[str, str]
 
-    def initial_state(self, config: Config) -> TrainState:
-        """The state that a new run starts from, on all devices."""
+    def initial_state(self, config: Config, variables: Any = None) -> TrainState:
+        """The state that a new run starts from, on all devices: that of ``variables`` if given, else random weights."""
         side, averaged = config.data.patch_size, config.train.average_decay > 0
         shape = (side, side, input_channels(config.model))
         state = create_state(self.module, self.optimizer, config.train.seed, shape, averaged=averaged)
+        if variables is not None:
+            params, batch_stats = variables["params"], variables.get("batch_stats", {})
+            average = jax.tree.map(jnp.copy, params) if averaged else {}
+            state = state.replace(params=params, batch_stats=batch_stats, average=average)  # type: ignore[attr-defined]
         result: TrainState = self.placement.replicate(state)
         return result
 
@@ -112,9 +117,12 @@ def build_program(
         network = trained = module
         _check_module(module, config)
     schedule = schedules.learning_rate(train, steps_per_epoch) if optimizer is None else None
-    optimizer = optax.adam(schedule) if optimizer is None else optimizer
+    if optimizer is None:
+        optimizer = optax.adam(schedule)
+        if train.clip_norm:
+            optimizer = optax.chain(optax.clip_by_global_norm(train.clip_norm), optimizer)
     body = make_train_step(
-        Task(trained, model, normalization, train.coarsen, train.loss),
+        Task(trained, model, normalization, train.coarsen, train.loss, train.ssim_weight, train.patches_weight),
         optimizer,
         accumulate=train.accumulate,
         average_decay=train.average_decay,

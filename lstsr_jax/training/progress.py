@@ -11,9 +11,10 @@ from tqdm import tqdm
 class Progress:
     """The bar of the epoch under way; nothing on other processes than the first."""
 
-    def __init__(self, epochs: int, steps_per_epoch: int, batch_size: int, *, active: bool) -> None:
-        """Of a run of so many epochs."""
+    def __init__(self, epochs: int, steps_per_epoch: int, batch_size: int, unit: str, *, active: bool) -> None:
+        """Of a run of so many epochs; ``unit`` is what the batches are of, such as ``"patches"``."""
         self._epochs, self._steps, self._size, self._active = epochs, steps_per_epoch, batch_size, active
+        self._unit = unit
 
     def begin(self, step: int) -> None:
         """Begin the epoch in which ``step`` (from 0) lies, there."""
@@ -31,9 +32,10 @@ class Progress:
         """Count a step; ``mse`` is the last known mean squared error in K^2."""
         self._bar.update()
         if self._bar.n % 10 == 0:
-            self._bar.set_postfix(mse=f"{mse:.4f} K²", patches=f"{self.patches_per_second(self._bar.n):.0f}/s")
+            rate = f"{self.per_second(self._bar.n):.1f}/s"
+            self._bar.set_postfix({"mse": f"{mse:.4f} K²", self._unit: rate})
 
-    def patches_per_second(self, done: int | None = None) -> float:
+    def per_second(self, done: int | None = None) -> float:
         """Mean rate since the epoch began here, of ``done`` steps of it; all by default."""
         done = self._steps if done is None else done
         return (done - self._first) * self._size / (time.perf_counter() - self._start)

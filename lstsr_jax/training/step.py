@@ -3,13 +3,13 @@
 The step bodies know nothing of ``pmap`` but the name of its axis. A batch is a dict: ``lst``, ``(b, H, W, 1)``
 high-resolution LST in K, NaN where nothing was observed; for guided networks ``ndvi`` of the same shape; optionally
 ``seen``, the field to degrade in place of ``lst``, and ``noise``, ``(b, h, w, 1)`` K, added to the coarse input. The
-degradation to the coarse input runs inside the step.
+degradation to the coarse input runs inside the step. Beside these, or without them, ``pairs``: a batch of pairs with
+ASTER (:mod:`lstsr_jax.training.pairs.objective`).
 """
 
-import dataclasses
 import inspect
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -17,36 +17,20 @@ import optax
 from flax import linen as nn
 from jax.flatten_util import ravel_pytree
 
-from lstsr_jax.config import ModelConfig
 from lstsr_jax.ops.degradation import coarsen, degrade
 from lstsr_jax.ops.metrics import rmse
 from lstsr_jax.ops.resize import upsample
-from lstsr_jax.predictor import Normalization, coarse_to_fine
+from lstsr_jax.predictor import coarse_to_fine
+from lstsr_jax.training.pairs.objective import pairs_cost, pairs_score_sums
+from lstsr_jax.training.patches import degraded, patches_cost
 from lstsr_jax.training.state import TrainState
+from lstsr_jax.training.task import Batch, Cost, CostOf, Metrics, Task
 
 AXIS = "batch"
-CHARBONNIER_K = 0.1
-PENALTIES: dict[str, Callable[[jax.Array], jax.Array]] = {
-    "mse": jnp.square,
-    "l1": jnp.abs,
-    "charbonnier": lambda error: jnp.hypot(error, CHARBONNIER_K),
-}
-"""What an error in K costs, by name of the loss."""
-Batch = dict[str, jax.Array]
-Metrics = dict[str, jax.Array]
 TrainStep = Callable[[TrainState, Any], tuple[TrainState, Metrics]]
 EvalStep = Callable[[Any, Any], Metrics]
-
-
-@dataclasses.dataclass(frozen=True)
-class Task:
-    """What is learnt: the network, the path from coarse to fine LST around it, the scale of the patches, the loss."""
-
-    module: nn.Module
-    model: ModelConfig
-    normalization: Normalization
-    coarsen: int = 1
-    loss: str = "mse"
+_Sums = tuple[Cost, Any]
+"""The cost of a part of a batch, and its gradient."""
 
 
 def make_train_step(
@@ -57,22 +41,20 @@ def make_train_step(
     accumulate: int = 1,
     average_decay: float = 0.0,
 ) -> TrainStep:
-    """The body of one training step: the task's loss, a mean over the observed pixels of the global batch.
+    """The body of one training step: the task's loss, a mean over the observed pixels or the pairs of the global batch.
 
-    Besides ``loss`` it reports ``mse`` in K^2, whatever is minimised, and ``gradient_norm``. Loss, gradients, metrics
+    Besides ``loss`` it reports ``mse`` in K^2, whatever is minimised (of the patches, if the batch holds any), and
+    ``gradient_norm``. Loss, gradients, metrics
     and batch statistics are reduced over ``axis_name`` in one collective, so that the result does not depend on how
     many devices share the batch (a module with batch normalisation reduces over the axis itself besides). With
     ``accumulate`` a device takes its share in that many parts, one after the other, to the same gradient; batch
     normalisation then sees one part (of all devices) at a time. A state that carries an average of its parameters has
     it moved with ``average_decay``, less in the first steps.
     """
-    penalty = PENALTIES[task.loss]
     training: dict[str, Any] = {"train": True} if _takes_train(task.module) else {}
 
-    def part_sums(params: Any, batch_stats: Any, part: Batch) -> tuple[_Sums, Any]:
-        truth, mask = part["lst"], part["mask"]
-
-        def cost_of(params: Any) -> tuple[jax.Array, Any]:
+    def part_sums(cost_of: CostOf, params: Any, batch_stats: Any, part: Batch) -> tuple[_Sums, Any]:
+        def total(params: Any) -> tuple[jax.Array, Any]:
             updates: dict[str, Any] = {"batch_stats": batch_stats}
 
             def network(x: jax.Array) -> jax.Array:
@@ -83,41 +65,43 @@ def make_train_step(
                 return y
 
             fine = coarse_to_fine(network, part["coarse"], task.model, task.normalization, part.get("ndvi"))
-            error = jnp.where(mask, fine - jnp.where(mask, truth, 0), 0)
-            cost = jnp.where(mask, penalty(error), 0).sum()
-            return cost, (jnp.square(error).sum(), updates["batch_stats"])
+            cost = cost_of(task, fine, part)
+            return cost.cost, (cost, updates["batch_stats"])
 
-        (cost, (squared, batch_stats)), gradient = jax.value_and_grad(cost_of, has_aux=True)(params)
-        return _Sums(mask.sum(dtype=cost.dtype), cost, squared, gradient), batch_stats
+        (_, (cost, batch_stats)), gradient = jax.value_and_grad(total, has_aux=True)(params)
+        return (cost, gradient), batch_stats
+
+    def sums_of(cost_of: CostOf, params: Any, batch_stats: Any, whole: Batch) -> tuple[_Sums, Any]:
+        if accumulate == 1:
+            return part_sums(cost_of, params, batch_stats, whole)
+        parts = jax.tree.map(lambda x: x.reshape(accumulate, -1, *x.shape[1:]), whole)
+
+        def add(carry: Any, part: Batch) -> tuple[Any, None]:
+            sums, batch_stats = carry
+            more, batch_stats = part_sums(cost_of, params, batch_stats, part)
+            return (jax.tree.map(jnp.add, sums, more), batch_stats), None
+
+        zero = jnp.zeros(())
+        zeros = Cost(zero, zero, zero, zero), jax.tree.map(jnp.zeros_like, params)
+        (sums, batch_stats), _ = jax.lax.scan(add, (zeros, batch_stats), parts)
+        return sums, batch_stats
 
     def train_step(state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
-        images = coarsen({name: batch[name] for name in ("lst", "ndvi", "seen") if name in batch}, task.coarsen)
-        coarse, mask = degrade(images["lst"], task.model.factor)
-        if "seen" in images:
-            coarse, seen = degrade(images.pop("seen"), task.model.factor)
-            mask &= seen
-        if "noise" in batch:
-            coarse = coarse + batch["noise"]
-        whole = {**images, "coarse": coarse, "mask": mask}
-        if accumulate == 1:
-            sums, batch_stats = part_sums(state.params, state.batch_stats, whole)
-        else:
-            parts = jax.tree.map(lambda x: x.reshape(accumulate, -1, *x.shape[1:]), whole)
-
-            def add(carry: Any, part: Batch) -> tuple[Any, None]:
-                sums, batch_stats = carry
-                more, batch_stats = part_sums(state.params, batch_stats, part)
-                return (jax.tree.map(jnp.add, sums, more), batch_stats), None
-
-            zero = jnp.zeros(())
-            zeros = _Sums(zero, zero, zero, jax.tree.map(jnp.zeros_like, state.params))
-            (sums, batch_stats), _ = jax.lax.scan(add, (zeros, state.batch_stats), parts)
-        sums, batch_stats = _sum_over_devices((sums, batch_stats), axis_name)
+        batch_stats, terms, weights = state.batch_stats, [], []
+        if "lst" in batch:
+            sums, batch_stats = sums_of(patches_cost, state.params, batch_stats, degraded(task, batch))
+            terms.append(sums)
+            weights.append(task.patches_weight if "pairs" in batch else 1.0)
+        if "pairs" in batch:
+            sums, batch_stats = sums_of(pairs_cost, state.params, batch_stats, batch["pairs"])
+            terms.append(sums)
+            weights.append(1.0)
+        terms, batch_stats = _sum_over_devices((terms, batch_stats), axis_name)
         # A module that does not reduce its statistics over the axis has them averaged; else they are equal already.
         batch_stats = jax.tree.map(lambda total: total / jax.lax.axis_size(axis_name), batch_stats)
-        loss, mse, gradient = jax.tree.map(
-            lambda total: total / jnp.maximum(sums.pixels, 1), (sums.cost, sums.squared, sums.gradient)
-        )
+        loss, gradient = _weighted_mean(terms, weights)
+        first = terms[0][0]
+        mse = first.squared / jnp.maximum(first.pixels, 1)
         updates, opt_state = optimizer.update(gradient, state.opt_state, state.params)
         params = optax.apply_updates(state.params, updates)
         metrics = {"loss": loss, "mse": mse, "gradient_norm": optax.tree.norm(gradient)}
@@ -133,10 +117,14 @@ def make_train_step(
 def make_eval_step(task: Task, axis_name: str = AXIS) -> EvalStep:
     """The body of one validation step: sums over images of the RMSE of the network and of the interpolated input.
 
-    The batch may be padded with images that are NaN throughout: they are not counted.
+    The batch may be padded with images that are NaN throughout: they are not counted. Of a batch of pairs, as of
+    :func:`.pairs_score_sums`.
     """
 
     def eval_step(variables: Any, batch: Batch) -> Metrics:
+        if "pairs" in batch:
+            scored: Metrics = _sum_over_devices(pairs_score_sums(task, variables, batch["pairs"]), axis_name)
+            return scored
         images = coarsen(batch, task.coarsen)
         truth = images["lst"]
         coarse, mask = degrade(truth, task.model.factor)
@@ -158,13 +146,19 @@ def make_eval_step(task: Task, axis_name: str = AXIS) -> EvalStep:
     return eval_step
 
 
-class _Sums(NamedTuple):
-    """Sums over the observed pixels of a batch: their number, the loss, the squared error in K^2, the gradient."""
+def _weighted_mean(terms: Sequence[_Sums], weights: Sequence[float]) -> tuple[jax.Array, Any]:
+    """The loss and its gradient: of each term the mean over what it counts, times its weight, added up."""
 
-    pixels: jax.Array
-    cost: jax.Array
-    squared: jax.Array
-    gradient: Any
+    def mean(cost: Cost, total: jax.Array, weight: float) -> jax.Array:
+        value = total / jnp.maximum(cost.counted, 1)
+        return value if weight == 1 else weight * value
+
+    losses = [mean(cost, cost.cost, weight) for (cost, _), weight in zip(terms, weights, strict=True)]
+    gradients = [
+        jax.tree.map(lambda total, cost=cost, weight=weight: mean(cost, total, weight), gradient)
+        for (cost, gradient), weight in zip(terms, weights, strict=True)
+    ]
+    return sum(losses[1:], losses[0]), jax.tree.map(lambda first, *more: sum(more, first), *gradients)
 
 
 def _sum_over_devices(tree: Any, axis_name: str) -> Any:

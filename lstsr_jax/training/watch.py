@@ -6,7 +6,7 @@ from collections.abc import Callable
 import jax
 import numpy as np
 
-from lstsr_jax.training.step import Metrics
+from lstsr_jax.training.task import Metrics
 
 _LAG = 8  # steps; also how far the host may run ahead of the device
 

@@ -19,13 +19,21 @@ _CONFIG = "config.json"
 _MAY_CHANGE = ("epochs", "data_dir", "checkpoint_every", "checkpoint_minutes", "remat")
 
 
-def check(workdir: Path, config: Config, patches: dict[str, Any], last: Path | None, resume: bool | str) -> None:
+def check(
+    workdir: Path,
+    config: Config,
+    patches: dict[str, Any],
+    pairs: dict[str, Any],
+    last: Path | None,
+    resume: bool | str,
+) -> None:
     """Refuse to mix two runs in one workdir.
 
     Args:
         workdir: of the run.
         config: of the run that is asked for.
         patches: its dataset's metadata.
+        pairs: the record of its pairs.
         last: last checkpoint of the workdir.
         resume: whether to go on; ``"auto"``: if there is a run.
 
@@ -54,6 +62,13 @@ def check(workdir: Path, config: Config, patches: dict[str, Any], last: Path | N
             raise InputError(
                 f"`resume`: the granules are not those of the run in {workdir}: {name} {patches.get(name)}, then "
                 f"{build.get(name)}; give its own granules, or start anew in another workdir"
+            )
+    theirs = stored.get("pairs", {})
+    for name in ("trained_on", "held_out", "shift"):
+        if json.dumps(theirs.get(name)) != json.dumps(pairs.get(name)):
+            raise InputError(
+                f"`resume`: the pairs are not those of the run in {workdir}: {name.replace('_', ' ')} differs; give "
+                "its own pairs and index.csv, or start anew in another workdir"
             )
 
 

@@ -21,7 +21,8 @@ from lstsr_jax.ops.resize import upsample
 from lstsr_jax.predictor import Normalization
 from lstsr_jax.training.placement import share_out
 from lstsr_jax.training.state import create_state
-from lstsr_jax.training.step import AXIS, Task, make_eval_step, make_train_step, parallel_train_step
+from lstsr_jax.training.step import AXIS, make_eval_step, make_train_step, parallel_train_step
+from lstsr_jax.training.task import Task
 
 MODEL = ModelConfig(width=4)
 

@@ -8,12 +8,16 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from lstsr_jax.config import parse_fold
 from lstsr_jax.errors import InputError
+from lstsr_jax.evaluation.leaks import trained_on_line
 from lstsr_jax.evaluation.markdown import markdown_table
 from lstsr_jax.evaluation.pairs.registration import Registering, main_registration, pair_shifts
 from lstsr_jax.evaluation.pairs.score import METRICS, PAIRS, PairScore, pair_methods, score_pair
 from lstsr_jax.evaluation.rows import Row, Rows
+from lstsr_jax.geo.aster.folds import held_out
 from lstsr_jax.geo.aster.pair import Pair, read_pairs
+from lstsr_jax.geo.aster.pair_index import overpass_groups
 from lstsr_jax.geo.aster.registration import summarise
 from lstsr_jax.geo.warp import Shift
 
@@ -48,6 +52,7 @@ class PairsEvaluation:
         pairs: that were scored.
         directory: they were read from.
         skipped: why others were left out.
+        fold: of the folder, if others were left out for it.
     """
 
     scores: list[PairScore]
@@ -57,6 +62,13 @@ class PairsEvaluation:
     pairs: list[Pair]
     directory: str
     skipped: list[str]
+    fold: str | None = None
+
+    def trained_on(self) -> dict[str, int]:
+        """How many of the pairs each network was trained on, by its checkpoint's record; self-ensembles left out."""
+        scored = [pair.fingerprint for pair in self.pairs]
+        records = {name: network.provenance for name, network in self.rows.own_networks.items()}
+        return {name: sum(f in found.pairs for f in scored) for name, found in records.items() if found is not None}
 
     def under(self, registration: Registering) -> list[PairScore]:
         """The scores under one registration, in the order of the pairs."""
@@ -75,10 +87,12 @@ class PairsEvaluation:
     def table(self) -> str:
         """The means under every registration in Markdown, the main one first."""
         count = len(self.pairs)
-        parts = [f"{count} pairs, protocol `{PAIRS.name}`: {PAIRS.description}."]
+        which = "" if self.fold is None else f" of fold {self.fold}"
+        parts = [f"{count} pairs{which}, protocol `{PAIRS.name}`: {PAIRS.description}."]
         for kind in sorted(self.sources, key=lambda kind: kind != self.registration):
             parts += [f"Registration `{kind}` ({self._sentence(kind)}):", _table(self.means(kind))]
         parts.append(_LEGEND)
+        parts += [trained_on_line(name, n, count, "pairs") for name, n in self.trained_on().items() if n]
         if self.skipped:
             reasons = "\n".join(f"- {reason}" for reason in self.skipped)
             parts.append(f"Left out, {len(self.skipped)} of {count + len(self.skipped)}:\n{reasons}")
@@ -91,6 +105,8 @@ class PairsEvaluation:
             "split": "all",
             "n_images": len(self.pairs),
             "n_pairs": len(self.pairs),
+            "fold": self.fold,
+            "trained_on": self.trained_on(),
             "data": self.directory,
             "checkpoint": self.rows.describe(),
             "skipped": self.skipped,
@@ -119,6 +135,7 @@ def evaluate_pairs(
     *,
     registration: Registering | None = None,
     shift: Shift | None = None,
+    fold: str | None = None,
     self_ensemble: bool = False,
 ) -> PairsEvaluation:
     """Score methods against ASTER.
@@ -129,6 +146,8 @@ def evaluate_pairs(
         registration: of the main table; the one without registration is always given as well. None: per pair, or
             constant if ``shift`` is given.
         shift: the constant one, in fine pixels; None: the mean of what the folder's ``index.csv`` records.
+        fold: ``"K/N"``: those pairs alone that a training with ``data.pairs_fold`` K/N leaves out; the constant shift
+            stays that of all.
         self_ensemble: add each network's self-ensemble.
 
     Raises:
@@ -137,6 +156,13 @@ def evaluate_pairs(
     main = main_registration(registration, shift)
     rows = pair_methods(methods, self_ensemble=self_ensemble)
     pairs, skipped = read_pairs(directory)
+    if main == "constant" and shift is None:  # of the whole folder, whatever is scored of it
+        (shift, *_), source = pair_shifts(pairs, main, directory)
+    else:
+        source = None
+    if fold is not None:
+        names = held_out(pairs, overpass_groups(directory, [pair.name for pair in pairs]), *parse_fold(fold, "fold"))
+        pairs = [pair for pair in pairs if pair.name in names]
     reasons = [found.reason for found in skipped]
     needing = ", ".join(method.name for method in rows.methods if method.needs_ndvi)
     if needing:
@@ -146,12 +172,13 @@ def evaluate_pairs(
         raise InputError(f"{directory}: no pair has the NDVI that {needing} need; leave them out")
     kinds: dict[Registering, tuple[list[Shift], str]] = {"none": pair_shifts(pairs, "none", directory)}
     if main != "none":
-        kinds[main] = pair_shifts(pairs, main, directory, shift)
+        shifts, said = pair_shifts(pairs, main, directory, shift)
+        kinds[main] = shifts, source or said
     scores: list[PairScore] = []
     for i, pair in enumerate(tqdm(pairs, desc="evaluating", unit="pair", disable=None)):
         scores += score_pair(rows.methods, pair, {kind: shifts[i] for kind, (shifts, _) in kinds.items()})
     sources = {kind: source for kind, (_, source) in kinds.items()}
-    return PairsEvaluation(scores, main, sources, rows, pairs, str(directory), reasons)
+    return PairsEvaluation(scores, main, sources, rows, pairs, str(directory), reasons, fold)
 
 
 def _table(means: Mapping[str, Mapping[str, float]]) -> str:

@@ -6,6 +6,7 @@ the shift of each pair in its columns `id`, `reg_ndvi_dy_px250` and `reg_ndvi_dx
 """
 
 import dataclasses
+import hashlib
 from pathlib import Path
 from typing import Final, Literal
 
@@ -55,6 +56,14 @@ class Pair:
     def fine_grid(self) -> Grid:
         """The 250 m grid that nests in the LST."""
         return self.grid.refine(FACTOR)
+
+    @property
+    def fingerprint(self) -> str:
+        """Twelve hexadecimal digits of the LST of both, which tell a pair in whatever folder and of whatever name."""
+        digest = hashlib.sha256()
+        for values in (self.lst, self.aster):
+            digest.update(str(values.shape).encode() + np.nan_to_num(values, nan=0.0).astype("<f4").tobytes())
+        return digest.hexdigest()[:12]
 
 
 def read_pairs(directory: str | Path) -> tuple[list[Pair], list[Skipped]]:

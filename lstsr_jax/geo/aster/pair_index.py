@@ -14,6 +14,8 @@ NAME: Final = "index.csv"
 COLUMNS: Final = ("reg_ndvi_dy_px250", "reg_ndvi_dx_px250")
 LARGEST_SHIFT: Final = 32.0
 """In 250 m pixels. Beyond it a number has lost its decimal point."""
+OVERPASS: Final = "overpass_group"
+"""Column that names the overpass a pair is of, for folds."""
 _ID: Final = "id"
 _DELIMITERS: Final = ",;\t|"
 _EMPTY: Final = ("", "na", "n/a", "nan")
@@ -78,6 +80,36 @@ def recorded_shifts(directory: str | Path, names: Sequence[str]) -> list[Shift] 
     """
     found = index_shifts(directory, names)
     return [found[name] for name in names] if names and all(name in found for name in names) else None
+
+
+def overpass_groups(directory: str | Path, names: Sequence[str]) -> dict[str, str]:
+    """The overpass of each pair that the folder's `index.csv` names in its column `overpass_group`.
+
+    Args:
+        directory: the folder.
+        names: of the pairs; rows of others are left alone.
+
+    Returns:
+        By name; without the pairs that it does not hold, or whose cell is empty.
+
+    Raises:
+        InputError: the file is there but no text, without a column `id`, or names two overpasses of a pair.
+    """
+    path = Path(directory) / NAME
+    if not path.is_file():
+        return {}
+    header, rows = _table(path)
+    if _ID not in header:
+        raise InputError(f"{path}: no column {_ID}; name the pairs in it")
+    found: dict[str, str] = {}
+    for line, row in rows:
+        values = dict(zip(header, row, strict=False))
+        name, overpass = _name(values.get(_ID, ""), names), values.get(OVERPASS, "")
+        if name is None or overpass.lower() in _EMPTY:
+            continue
+        if found.setdefault(name, overpass) != overpass:
+            raise InputError(f"{path}: line {line} gives pair {name} a second {OVERPASS}; keep one")
+    return found
 
 
 def _table(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
