@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from lstsr_jax.ops.resize import upsample
     from lstsr_jax.predictor import Normalization, Predictor, coarse_to_fine, load_predictor, save_predictor
     from lstsr_jax.scene import super_resolve_scene, super_resolve_spread
-    from lstsr_jax.sharpening import atprk, tsharp
+    from lstsr_jax.sharpening import atprk, dms, tsharp
     from lstsr_jax.training import Stopped, train
 
 __version__ = "0.1.0"
@@ -51,6 +51,7 @@ _HOME = {
     # classical methods
     "tsharp": "lstsr_jax.sharpening",
     "atprk": "lstsr_jax.sharpening",
+    "dms": "lstsr_jax.sharpening",
     # prediction
     "Normalization": "lstsr_jax.predictor",
     "Predictor": "lstsr_jax.predictor",
@@ -89,6 +90,7 @@ __all__ = [
     "conserve_energy",
     "create_model",
     "degrade",
+    "dms",
     "evaluate",
     "fill_gaps",
     "import_torch_state_dict",

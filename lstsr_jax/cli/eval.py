@@ -34,7 +34,7 @@ class EvalArguments:
     granules: str | None = None
     """Directory of granules; default: the data of the first checkpoint that records any, else simulated granules."""
     ndvi: str | None = None
-    """Directory of MOD13A2 NDVI, for tsharp, atprk and guided networks."""
+    """Directory of MOD13A2 NDVI, for tsharp, atprk, dms and guided networks."""
     pairs: str | None = None
     """Directory of MODIS and ASTER pairs: score 1 km to 250 m against ASTER instead (docs/table2.md)."""
     pairs_fold: Annotated[str | None, tyro.conf.arg(metavar="K/N")] = None
@@ -54,7 +54,7 @@ class EvalArguments:
     """strict: every method on the same pixels. paper: as the authors ran it."""
     methods: str = "bilinear,bicubic"
     """Classical methods, separated by commas: nearest, bilinear, bicubic, bicubic-conserved,
-    tsharp, atprk; with --pairs also tsharp-mean, atprk-mean."""
+    tsharp, atprk, dms and dms-conserved (need the extra dms); with --pairs also tsharp-mean, atprk-mean."""
     self_ensemble: bool = False
     """Add to each network a row for the mean of its answers to the flips and rotations it was trained with, unless it
     was trained without or answers so anyway."""

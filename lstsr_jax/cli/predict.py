@@ -26,10 +26,10 @@ class PredictArguments:
     """LST at 1 km: granules (.hdf, .h5), GeoTIFF layers (<granule>_LST_Day_1km.tif), AppEEARS or OPeNDAP netCDF, or
     directories of them (docs/products.md)."""
     checkpoint: Annotated[str | None, tyro.conf.arg(metavar="C", help=CHECKPOINT_HELP)] = None
-    method: Literal["bicubic", "atprk"] | None = None
-    """The same product without a network."""
+    method: Literal["bicubic", "atprk", "dms"] | None = None
+    """The same product without a network. dms needs the extra dms."""
     ndvi: Annotated[Path | None, tyro.conf.arg(metavar="FILE|DIR")] = None
-    """NDVI, such as MOD13Q1, MOD13A1 or VNP13A2, or a directory of it, for atprk and guided networks."""
+    """NDVI, such as MOD13Q1, MOD13A1 or VNP13A2, or a directory of it, for atprk, dms and guided networks."""
     output_dir: Path = Path("predictions")
     """Receives <granule>_LST_Day_250m.tif, <granule>_QC_Day_250m.tif and <granule>_LST_Day_250m.png."""
     conserve_energy: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False

@@ -12,7 +12,7 @@ from lstsr_jax.ops.energy import conserve_energy
 from lstsr_jax.ops.resize import upsample
 from lstsr_jax.predictor import Predictor
 from lstsr_jax.predictor.self_ensemble import KNOWN
-from lstsr_jax.sharpening import atprk, tsharp
+from lstsr_jax.sharpening import atprk, dms, require_sklearn, tsharp
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,7 +34,8 @@ class Method:
 
 
 INTERPOLATIONS = ("nearest", "bilinear", "bicubic")
-SHARPENINGS = ("tsharp", "atprk")
+DMS, DMS_CONSERVED = "dms", "dms-conserved"
+SHARPENINGS = ("tsharp", "atprk", DMS, DMS_CONSERVED)
 CONSERVED = "bicubic-conserved"
 CLASSICAL = (*INTERPOLATIONS, CONSERVED, *SHARPENINGS)
 """Methods that need no checkpoint."""
@@ -59,6 +60,10 @@ def classical_method(name: str, protocol: MethodSettings, factor: int) -> Method
             crop_as_learned=True,
             needs_ndvi=True,
         )
+    if name in (DMS, DMS_CONSERVED):
+        require_sklearn()  # before any work
+        conserve = name == DMS_CONSERVED  # without, as pyDMS does it
+        return Method(name, lambda coarse, ndvi: dms(coarse, ndvi, factor, conserve=conserve), needs_ndvi=True)
     raise InputError(f"`methods` {name}: unknown; choose among {', '.join(CLASSICAL)}")
 
 

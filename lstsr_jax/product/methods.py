@@ -19,11 +19,12 @@ from lstsr_jax.predictor.provenance import Provenance
 from lstsr_jax.product.request import Request
 from lstsr_jax.scene import conserves_energy, finish, super_resolve_scene, super_resolve_spread
 from lstsr_jax.scene.tiling import Progress
-from lstsr_jax.sharpening import atprk
+from lstsr_jax.sharpening import atprk, dms, require_sklearn
 
-CLASSICAL = ("bicubic", "atprk")
+CLASSICAL = ("bicubic", "atprk", "dms")
 Field = NDArray[np.float32]
 Bands = tuple[Field, Field | None]
+Sharpen = Callable[[jax.Array, jax.Array, Progress | None], jax.Array]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,8 +60,8 @@ def choose_method(checkpoint: str | None, method: str | None, ndvi: Path | None,
 
     Args:
         checkpoint: directory or name that :func:`lstsr_jax.load_predictor` takes, or None.
-        method: ``"bicubic"`` or ``"atprk"``, or None for the network of the checkpoint.
-        ndvi: NDVI file or directory, for ATPRK and guided networks.
+        method: one of :data:`CLASSICAL`, or None for the network of the checkpoint.
+        ndvi: NDVI file or directory, for ATPRK, DMS and guided networks.
         request: tiling, spread and energy.
 
     Returns:
@@ -77,10 +78,13 @@ def choose_method(checkpoint: str | None, method: str | None, ndvi: Path | None,
         raise InputError(f"--spread: is the network's; {method} has none")
     predictor = None if method else load_predictor(str(checkpoint))
     conserve = conserves_energy(predictor, request.conserve_energy)
-    if method == "atprk":
+    if method in _SHARPENINGS:
         if ndvi is None:
-            raise InputError("--method atprk: needs --ndvi, a MOD13Q1 or MOD13A2 file or a directory of them")
-        return Method("atprk", "none", 4, functools.partial(_atprk, conserve), conserve, ndvi)
+            raise InputError(f"--method {method}: needs --ndvi, a MOD13Q1 or MOD13A2 file or a directory of them")
+        if method == "dms":
+            require_sklearn()  # before any work
+        sharpen = functools.partial(_sharpened, _SHARPENINGS[method], conserve)
+        return Method(method, "none", 4, sharpen, conserve, ndvi)
     if method == "bicubic":
         refine = jax.jit(functools.partial(upsample, factor=4))
         _refuse(ndvi, "bicubic")
@@ -125,9 +129,20 @@ def _tiled(
     return super_resolve_scene(predictor, lst, ndvi, **options), None
 
 
-def _atprk(conserve: bool, lst: Field, ndvi: Field | None, progress: Progress | None) -> Bands:
-    """The whole field at once: its regression and variogram are those of the scene."""
-    del progress
-    fine = np.array(atprk(jnp.asarray(lst)[..., None], jnp.asarray(ndvi)[..., None], 4))[None, ..., 0]
+def _sharpened(sharpen: Sharpen, conserve: bool, lst: Field, ndvi: Field | None, progress: Progress | None) -> Bands:
+    """The whole field at once: its regressions and variogram are those of the scene."""
+    fine = np.array(sharpen(jnp.asarray(lst)[..., None], jnp.asarray(ndvi)[..., None], progress))[None, ..., 0]
     finish(fine, lst, 4, conserve)
     return fine[0], None
+
+
+def _atprk(lst: jax.Array, ndvi: jax.Array, progress: Progress | None) -> jax.Array:
+    del progress
+    return atprk(lst, ndvi, 4)
+
+
+def _dms(lst: jax.Array, ndvi: jax.Array, progress: Progress | None) -> jax.Array:
+    return dms(lst, ndvi, 4, conserve=False, progress=progress)
+
+
+_SHARPENINGS: dict[str, Sharpen] = {"atprk": _atprk, "dms": _dms}

@@ -1,4 +1,4 @@
-"""What TsHARP and ATPRK share: the line through coarse LST and coarse NDVI of each image.
+"""What the sharpening methods share: their door, NDVI at both scales, and the line that TsHARP and ATPRK fit.
 
 LST is ``(..., h, w, 1)`` in kelvin and NDVI ``(..., h*f, w*f, 1)``; NaN means no observation.
 """
@@ -36,27 +36,36 @@ class Regression(NamedTuple):
 
 
 def check_pair(
-    lst: jax.Array, ndvi: jax.Array, factor: int, ndvi_pool: str, coarse_ndvi: jax.Array | None
+    lst: jax.Array,
+    ndvi: jax.Array,
+    factor: int,
+    ndvi_pool: str = "mean",
+    coarse_ndvi: jax.Array | None = None,
+    *,
+    several: bool = False,
 ) -> tuple[jax.Array, jax.Array, jax.Array | None]:
     """Return the arguments as arrays of one dtype.
+
+    ``several``: further channels of ``ndvi`` may hold other predictors in any unit.
 
     Raises:
         ValueError: if ``lst`` is not ``(..., h, w, 1)``, ``ndvi`` not ``factor`` times finer,
             ``coarse_ndvi`` not of the shape of ``lst``, the pooling is unknown, or NDVI lies outside -1 to 1.
     """
     lst, ndvi = as_float("lst", lst), as_float("ndvi", ndvi)
-    require_ndvi("ndvi", ndvi)
-    ndvi = ndvi.astype(lst.dtype)
     require_factor(factor)
     require_image("lst", lst.shape)
     require_image("ndvi", ndvi.shape)
+    require_ndvi("ndvi", ndvi[..., :1] if several else ndvi)
+    ndvi = ndvi.astype(lst.dtype)
     if lst.shape[-1] != 1:
         raise ValueError(f"lst must have one channel, got {lst.shape}: move other channels to a leading axis")
     *lead, height, width, _ = lst.shape
-    if ndvi.shape != (*lead, height * factor, width * factor, 1):
+    expected = (*lead, height * factor, width * factor, ndvi.shape[-1] if several else 1)
+    if ndvi.shape != expected:
         raise ValueError(
             f"ndvi {ndvi.shape} must be {factor} times finer than lst {lst.shape}, leading axes alike: "
-            f"expected {(*lead, height * factor, width * factor, 1)}"
+            f"expected {expected}"
         )
     if ndvi_pool not in POOLS:
         raise ValueError(f"ndvi_pool must be one of {', '.join(POOLS)}, got {ndvi_pool!r}")

@@ -68,13 +68,15 @@ def test_images_without_ndvi_are_left_out_of_the_methods_that_need_it(granules, 
     kept = sorted(granules.glob("MOD13A2*"))[-1]  # one period of six
     shutil.copy(kept, some)
     built = prepare(dataclasses.replace(small_config.data, ndvi=str(some), data_dir=str(tmp_path / "tfds")))
-    table = evaluate(["bicubic", "tsharp", "atprk"], built, split="all").table()
+    table = evaluate(["bicubic", "tsharp", "atprk", "dms", "dms-conserved"], built, split="all").table()
     with_ndvi = sum(bool(np.isfinite(e["ndvi"]).mean() >= 0.5) for e in built.source("all"))
     total = len(built.source("all"))
     assert 0 < with_ndvi < total
     rows = {line.split("|")[1].strip(): line for line in table.splitlines() if line.startswith("| ")}
     assert f"| {total} |" in table and f"Over the {with_ndvi} images common to all methods" in table
-    assert rows["atprk"].rstrip().endswith(f"| {with_ndvi} |")
+    for name in ("atprk", "dms", "dms-conserved"):
+        assert rows[name].rstrip().endswith(f"| {with_ndvi} |")
+    assert rows["dms"].split("|")[2:] != rows["dms-conserved"].split("|")[2:]
     assert "nan" not in table
 
 

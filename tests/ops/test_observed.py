@@ -10,6 +10,7 @@ import pytest
 from lstsr_jax import (
     atprk,
     conserve_energy,
+    dms,
     fill_gaps,
     l4_pool,
     psnr,
@@ -36,6 +37,7 @@ DOORS = {
     "conserve_energy": lambda x: conserve_energy(FINE, x),
     "tsharp": lambda x: tsharp(x, NDVI),
     "atprk": lambda x: atprk(x, NDVI),
+    "dms": lambda x: dms(x, NDVI, trees=1),
     "rmse": lambda x: rmse(x, KELVIN + 1),
     "psnr": lambda x: psnr(x, KELVIN + 1),
     "ssim": lambda x: ssim(x, KELVIN + 1, window="global"),
@@ -110,6 +112,7 @@ def test_ndvi_that_is_no_fraction_is_refused():
     for call in (
         lambda ndvi: tsharp(KELVIN, ndvi),
         lambda ndvi: atprk(KELVIN, ndvi),
+        lambda ndvi: dms(KELVIN, ndvi),
         lambda ndvi: super_resolve_scene(guided, KELVIN[..., 0], ndvi[..., 0]),
     ):
         for wrong in (NDVI * 10000, np.where(NDVI < 0.1, -3000, NDVI)):

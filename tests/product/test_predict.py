@@ -201,14 +201,15 @@ def test_packed_and_warped(granule, tmp_path):
         assert file.res == (250, 250) and set(np.unique(file.read(1))) <= {*np.unique(scene.quality), 3}
 
 
-def test_atprk_needs_no_network(granule, tmp_path):
+@pytest.mark.parametrize("method", ["atprk", "dms"])
+def test_sharpening_needs_no_network(granule, tmp_path, method):
     request = dataclasses.replace(REQUEST, overpass="day")
-    output = run([granule], tmp_path, request, method="atprk", ndvi=granule.parent).outcomes[0].output
+    output = run([granule], tmp_path, request, method=method, ndvi=granule.parent).outcomes[0].output
     fine = assert_lines_up(output, read_lst(granule, "day"))
     plain = run([granule], tmp_path / "bicubic", request).outcomes[0].output
     with rasterio.open(plain) as file:
         assert np.nanstd(fine - file.read(1)) > 0.05
-    report = run([granule], tmp_path / "b", request, method="atprk", ndvi=tmp_path)
+    report = run([granule], tmp_path / "b", request, method=method, ndvi=tmp_path)
     assert "no MOD13Q1 or MOD13A2 granule" in report.failed[0].note
 
 

@@ -42,6 +42,7 @@ def test_requests_that_cannot_be_met(flags, message):
         ({"checkpoint": "nowhere"}, "nowhere: no such checkpoint"),
         ({"checkpoint": "w", "method": "bicubic"}, "--method bicubic: is made without a network"),
         ({"method": "atprk"}, "--method atprk: needs --ndvi"),
+        ({"method": "dms"}, "--method dms: needs --ndvi"),
         ({"method": "lanczos"}, "--method lanczos: unknown"),
         ({"method": "bicubic", "ndvi": "x"}, "--ndvi: bicubic takes no NDVI"),
         ({"method": "bicubic", "request": Request(spread=True)}, "--spread: is the network's"),

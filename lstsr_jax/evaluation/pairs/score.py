@@ -50,7 +50,7 @@ PAIRS = PairsProtocol(
     name="pairs",
     description="1 km to 250 m against ASTER: bilinear onto its grid, scored where both are observed less 2 pixels; "
     "range of each ASTER image; `-ub` after removing each pair's mean difference; tsharp and atprk pool NDVI by L4 as "
-    "the peers do, their -mean rows by its mean",
+    "the peers do, their -mean rows by its mean; dms interpolates its residual as pyDMS does",
     eroded_px=2,
     tsharp={"ndvi_pool": "l4"},
     atprk={"ndvi_pool": "l4"},
