@@ -41,14 +41,26 @@ def main() -> None:
         help="checkpoint whose spread is fitted on its validation split and taken: the "
         "model itself, or a sibling that did not train on it",
     )
+    parser.add_argument(
+        "--product-spread",
+        nargs=2,
+        type=float,
+        metavar=("FLOOR_K", "SCALE"),
+        help="calibration of its spread from 1 km to 250 m, as studies.pair_spread prints it",
+    )
     parser.add_argument("--self-ensemble", action="store_true", help="let it answer with its self-ensemble's mean")
+    parser.add_argument("--products", help="it was trained on, separated by commas, if the checkpoint does not say it")
+    parser.add_argument("--tiles", help="it is for, separated by commas, if it is not for any place")
     arguments = parser.parse_args()
     predictor = dataclasses.replace(load_predictor(arguments.workdir), ensembles=arguments.self_ensemble)
     trained = predictor.provenance.products if predictor.provenance else None
-    if trained is None:
-        raise InputError(f"{arguments.workdir}: does not say what products it was trained on; train it anew")
+    if trained is None and arguments.products is None:
+        raise InputError(f"{arguments.workdir}: does not say what products it was trained on; give --products")
+    products = arguments.products or ",".join(trained or ())
     if arguments.spread_of:
         predictor = dataclasses.replace(predictor, calibration=fitted_spread(arguments.spread_of))
+    if arguments.product_spread:
+        predictor = dataclasses.replace(predictor, product_calibration=SpreadCalibration(*arguments.product_spread))
     entries = {name: entry for name, entry in index().items() if entry["alias"] != arguments.alias}
     for replaced in {arguments.name, *(set(index()) - set(entries))}:
         shutil.rmtree(FOLDER / replaced, ignore_errors=True)
@@ -58,7 +70,8 @@ def main() -> None:
     entries[arguments.name] = {
         "alias": arguments.alias,
         "fingerprint": fingerprint(predictor.variables),
-        "products": ",".join(trained),
+        "products": products,
+        **({"tiles": arguments.tiles} if arguments.tiles else {}),
     }
     INDEX.write_text(json.dumps(dict(sorted(entries.items())), indent=1) + "\n")
     size = sum(path.stat().st_size for path in (FOLDER / arguments.name).rglob("*") if path.is_file())

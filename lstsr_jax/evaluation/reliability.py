@@ -75,8 +75,15 @@ def errors_and_spreads(
     return {name: spreads.result() for name, spreads in gathered.items()}
 
 
-def fit(errors: np.ndarray, spreads: np.ndarray) -> SpreadCalibration:
-    """Floor and scale of greatest Gaussian likelihood, both then scaled so that the stated interval covers exactly."""
+def fit(errors: np.ndarray, spreads: np.ndarray, levels: Sequence[float] = (STATED,)) -> SpreadCalibration:
+    """Floor and scale of greatest Gaussian likelihood, both then scaled to the coverage that is stated.
+
+    Args:
+        errors: ``(pixels,)`` K.
+        spreads: ``(pixels,)`` K.
+        levels: of the intervals whose coverage is made right: of one exactly, of several so that the largest departure
+            from what they state is as small as it can be.
+    """
     errors, spreads = errors.astype(np.float64), spreads.astype(np.float64)
 
     def cost(logs: np.ndarray) -> float:
@@ -87,7 +94,12 @@ def fit(errors: np.ndarray, spreads: np.ndarray) -> SpreadCalibration:
     start = np.log([max(typical, 1e-6), max(typical / max(spreads.mean(), 1e-6), 1e-6)])
     floor, scale = np.exp(scipy.optimize.minimize(cost, start, method="Nelder-Mead").x)
     sigma = np.sqrt(floor**2 + (scale * spreads) ** 2)
-    stretch = np.quantile(np.abs(errors) / sigma, STATED) / scipy.stats.norm.ppf((1 + STATED) / 2)
+    stretches = [np.quantile(np.abs(errors) / sigma, level) / scipy.stats.norm.ppf((1 + level) / 2) for level in levels]
+
+    def departure(stretch: float) -> float:
+        return float(np.abs(np.subtract(coverage(errors, stretch * sigma, levels), levels)).max())
+
+    stretch = min(np.linspace(min(stretches), max(stretches), 101), key=departure)
     return SpreadCalibration(float(floor * stretch), float(scale * stretch))
 
 

@@ -147,7 +147,9 @@ class Predictor:
     denoises: bool = struct.field(pytree_node=False, default=False)
     """Trained to see through the noise of its input, so that pooling its output does not give the input back."""
     calibration: SpreadCalibration | None = struct.field(pytree_node=False, default=None)
-    """Of its self-ensemble's spread, if it was measured."""
+    """Of its self-ensemble's spread at the scale it was trained at, if it was measured."""
+    product_calibration: SpreadCalibration | None = struct.field(pytree_node=False, default=None)
+    """The same from 1 km to 250 m, against ASTER, noise of the input included: what a product's spread is made by."""
     orientations: str = struct.field(pytree_node=False, default="dihedral")
     """The flips and rotations that its self-ensemble averages over: those it was trained with."""
     ensembles: bool = struct.field(pytree_node=False, default=False)
@@ -194,6 +196,11 @@ class Predictor:
             "calibration": dataclasses.asdict(self.calibration) if self.calibration else None,
             "orientations": self.orientations,
             "ensembles": self.ensembles,
+            **(
+                {"product_calibration": dataclasses.asdict(self.product_calibration)}
+                if self.product_calibration
+                else {}
+            ),
             **({"module": self.own_module} if self.own_module else {}),
         }
 
@@ -266,7 +273,10 @@ def load_predictor(path: str | Path, *, module: nn.Module | None = None) -> Pred
     try:
         config = ModelConfig(**metadata["model"])
         normalization = Normalization(**metadata["normalization"])
-        calibration = SpreadCalibration(**metadata["calibration"]) if metadata.get("calibration") else None
+        calibration, product_calibration = (
+            SpreadCalibration(**metadata[key]) if metadata.get(key) else None
+            for key in ("calibration", "product_calibration")
+        )
         network = create_model(config) if module is None else module
     except (TypeError, ValueError) as error:
         line = str(error).splitlines()[0]
@@ -294,6 +304,7 @@ def load_predictor(path: str | Path, *, module: nn.Module | None = None) -> Pred
         normalization,
         denoises,
         calibration,
+        product_calibration,
         orientations,
         ensembles,
         Provenance(str(path), training_step(directory), metadata),

@@ -92,6 +92,21 @@ class Provenance:
             "algorithm, for which its gain is not known; see docs/products.md"
         )
 
+    def foreign_tiles(self, used: Iterable[str]) -> str:
+        """One line if it is a shipped model for some tiles alone and is used on others; else nothing.
+
+        Args:
+            used: the tiles.
+        """
+        stated = shipped.stated_tiles(self.path)
+        foreign = sorted(set(used) - set(stated or ()))
+        if stated is None or not foreign:
+            return ""
+        return (
+            f"{self.path} knows the places of {', '.join(stated)} and is worse than bicubic on others, such as "
+            f"{', '.join(foreign)}: take another model; see docs/models.md"
+        )
+
     def _part(self, name: str, kind: Any) -> Any:
         values = self.recorded.get(name)
         try:

@@ -106,7 +106,7 @@ def choose_method(checkpoint: str | None, method: str | None, ndvi: Path | None,
         conserve,
         ndvi,
         checkpoint_name(str(checkpoint)),
-        predictor.calibration is not None,
+        (predictor.product_calibration or predictor.calibration) is not None,
         predictor.provenance,
     )
 

@@ -282,8 +282,10 @@ def _options(layer: LstLayer, request: Request, method: Method) -> dict[str, Any
 
 def _warnings(fine: FineScene, method: Method) -> tuple[str, ...]:
     guide = fine.guide.warning(method.factor) if fine.guide else ""
-    foreign = method.provenance.foreign_products([fine.source.product]) if method.provenance else ""
-    return tuple(line for line in (guide, foreign) if line)
+    provenance = method.provenance
+    product = provenance.foreign_products([fine.source.product]) if provenance else ""
+    place = provenance.foreign_tiles([fine.source.tile]) if provenance else ""
+    return tuple(line for line in (guide, product, place) if line)
 
 
 def _note(fine: FineScene, method: Method) -> str:

@@ -81,8 +81,9 @@ def super_resolve_spread(
     The mean is over those that the predictor was trained with (its ``orientations``; all eight if it has none).
 
     The spread tells where the network's answer depends on the orientation of the scene, which the ground does not. It
-    is no error bar, unless the predictor has a ``calibration``, as shipped models do: then it is the error's standard
-    deviation as found on held-out dates at the scale of training.
+    is no error bar, unless the predictor has a ``product_calibration``, as shipped models do: then it is the error's
+    standard deviation as found against ASTER from 1 km to 250 m; or else a ``calibration``: as found on held-out dates
+    at the scale of training.
 
     Args:
         predictor: as for :func:`super_resolve_scene`; it is called eight times per batch.
@@ -105,7 +106,7 @@ def super_resolve_spread(
     refine = functools.partial(_mean_and_spread, predictor, conserve)
     refine.factor = getattr(predictor, "factor", 4)  # type: ignore[attr-defined]
     mean, spread = _scene(refine, lst, ndvi, 2, conserve, Tiling(tile, overlap, batch), progress)
-    calibration = getattr(predictor, "calibration", None)
+    calibration = getattr(predictor, "product_calibration", None) or getattr(predictor, "calibration", None)
     return mean, spread if calibration is None else calibration.sigma(spread)
 
 

@@ -29,6 +29,22 @@ def test_heavy_tails_still_cover_the_stated_share():
     assert coverage(errors, sigma, [0.9]) == [pytest.approx(0.9, abs=0.001)]
 
 
+def test_several_levels_share_what_heavy_tails_make_wrong():
+    rng = np.random.default_rng(1)
+    spread = rng.gamma(2.0, 0.2, 100_000)
+    errors = rng.standard_t(4, spread.size) * (0.4 + spread)
+    levels = [0.5, 0.68, 0.9, 0.95]
+
+    def worst(calibration):
+        return np.abs(np.subtract(coverage(errors, calibration.sigma(spread), levels), levels)).max()
+
+    balanced = fit(errors, spread, levels)
+    assert worst(balanced) < 0.6 * worst(fit(errors, spread))
+    for stretch in (0.98, 1.02):
+        other = SpreadCalibration(stretch * balanced.floor_k, stretch * balanced.scale)
+        assert worst(other) > worst(balanced)
+
+
 def test_coverage_is_that_of_the_normal_distribution():
     errors = np.random.default_rng(2).normal(0, 2.0, 100_000)
     expected = [2 * scipy.stats.norm.cdf(scipy.stats.norm.ppf((1 + level) / 2) / 2) - 1 for level in LEVELS]

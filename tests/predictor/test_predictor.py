@@ -128,16 +128,18 @@ def test_fingerprints_differ_where_answers_may(tmp_path):
         "normalization": [Normalization("anomaly", 100.0), Normalization("train_max", 3.0)],
         "denoises": [True],
         "calibration": [SpreadCalibration(0.3, 2.0), SpreadCalibration(0.3, 2.1)],
+        "product_calibration": [SpreadCalibration(0.3, 2.0)],
         "orientations": ["flip"],
         "ensembles": [True],
         "variables": [jax.tree.map(lambda leaf: leaf + 1e-6, plain.variables)],
     }
     others = [dataclasses.replace(plain, **{name: value}) for name, values in changed.items() for value in values]
     fingerprints = [predictor.fingerprint for predictor in (plain, *others)]
-    assert len(set(fingerprints)) == len(fingerprints) == 10
+    assert len(set(fingerprints)) == len(fingerprints) == 11
     for i, predictor in enumerate((plain, *others)):
         save_predictor(tmp_path / str(i), predictor)
         assert load_predictor(tmp_path / str(i)).fingerprint == fingerprints[i]
+    assert "product_calibration" not in plain.metadata  # maps of networks without one keep their identity
 
 
 def edit_config(checkpoint, change):

@@ -204,6 +204,9 @@ def test_a_calibrated_spread_is_a_standard_deviation(network):
     calibrated.calibration = SpreadCalibration(0.3, 2.0)
     _, sigma = super_resolve_spread(calibrated, lst, tile=32, overlap=8)
     np.testing.assert_allclose(sigma, np.hypot(0.3, 2 * spread), atol=1e-5)
+    calibrated.product_calibration = SpreadCalibration(0.7, 4.0)  # that of the product goes before that of training
+    _, sigma = super_resolve_spread(calibrated, lst, tile=32, overlap=8)
+    np.testing.assert_allclose(sigma, np.hypot(0.7, 4 * spread), atol=1e-5)
 
 
 def test_spread_conserves_energy_and_vanishes_for_what_has_no_direction():

@@ -1,7 +1,7 @@
 """The models that come with the package, by name and by alias.
 
-Each is a checkpoint directory beside this file; ``index.json`` holds their names, aliases, fingerprints
-and the products they were trained on.
+Each is a checkpoint directory beside this file; ``index.json`` holds their names, aliases, fingerprints,
+the products they were trained on, and the tiles they are for if they are not for any.
 ``python -m studies.ship_weights WORKDIR --name NAME --alias ALIAS`` adds one.
 """
 
@@ -13,7 +13,10 @@ INDEX = FOLDER / "index.json"
 
 
 def index() -> dict[str, dict[str, str]]:
-    """Per shipped model: its alias, the fingerprint of its weights, and its products, separated by commas."""
+    """Per shipped model: its alias, the fingerprint of its weights, its products, and tiles if it is for some alone.
+
+    Products and tiles are separated by commas.
+    """
     return json.loads(INDEX.read_text()) if INDEX.is_file() else {}
 
 
@@ -34,6 +37,13 @@ def trained_products(name: str) -> tuple[str, ...] | None:
     """The LST products that the shipped model called ``name`` (or by its alias) was trained on; None if it is none."""
     directory = shipped(name)
     return None if directory is None else tuple(index()[directory.name]["products"].split(","))
+
+
+def stated_tiles(name: str) -> tuple[str, ...] | None:
+    """The tiles that the shipped model called ``name`` (or by its alias) is for; None if it is for any, or is none."""
+    directory = shipped(name)
+    tiles = None if directory is None else index()[directory.name].get("tiles")
+    return None if tiles is None else tuple(tiles.split(","))
 
 
 def expected_fingerprint(directory: Path) -> str | None:
