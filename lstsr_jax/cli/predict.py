@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 import tyro
 
 from lstsr_jax.cli.door import expand_home, start_jax
-from lstsr_jax.cli.flags import program
+from lstsr_jax.cli.flags import as_flags, program
 from lstsr_jax.errors import InputError
 from lstsr_jax.predictor import shipped
 from lstsr_jax.product import Request
@@ -74,6 +74,6 @@ def main() -> None:
     request = arguments.request
     method = choose_method(arguments.checkpoint, arguments.method, arguments.ndvi, request)
     report = predict(arguments.files, arguments.output_dir, method, request, command=arguments.command)
-    print(report)
+    print(as_flags(str(report)))
     if report.failed:
         sys.exit(1)

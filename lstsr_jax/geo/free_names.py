@@ -14,7 +14,7 @@ from typing import Any, Final
 from lstsr_jax.geo.errors import GranuleError
 from lstsr_jax.geo.grid import TILE_PIXELS
 from lstsr_jax.geo.names import NAME_FORM, GranuleName, UnknownNameError, canonical_layer, overpass_of, parse_name
-from lstsr_jax.geo.products import NDVI_PRODUCTS, PRODUCTS, Overpass
+from lstsr_jax.geo.products import NDVI_PRODUCTS, PRODUCTS, Overpass, Product
 
 _PRODUCT: Final = re.compile(r"(?<![A-Z0-9])(?:VJ[12]|[A-Z]{3})\d{2}[A-Z0-9]{1,3}(?![A-Z0-9])", re.IGNORECASE)
 _DAY_OF_YEAR: Final = re.compile(
@@ -64,8 +64,10 @@ class Said:
             if named is not None and given is not None and named != given:
                 if key == "overpass":
                     raise GranuleError(f"{path}: holds the {named}, not the {given}; ask for the one it holds")
-                raise GranuleError(f"{path}: its name says {key} {named}, not {given}; leave {key} out")
+                raise GranuleError(f"{path}: is of {key} {named}, not {given}; leave `{key}` out")
             merged[key] = given if named is None else named
+        if self.date is None and date is not None and merged["product"] in PRODUCTS:
+            _require_first_day(path, PRODUCTS[merged["product"]], date)
         if merged["overpass"] is None and merged["product"] in PRODUCTS:
             merged["overpass"] = overpass_of(merged["product"], "")
         return dataclasses.replace(self, **merged)
@@ -74,6 +76,17 @@ class Said:
     def missing(self) -> list[str]:
         """What nobody says, of what must be known."""
         return [key for key in ("product", "date", "overpass") if getattr(self, key) is None]
+
+
+def _require_first_day(path: Path, row: Product, date: datetime.date) -> None:
+    """Refuse a day in the middle of the mean of eight days that the user says it is the date of."""
+    late = (date.timetuple().tm_yday - 1) % row.period_days
+    if late:
+        first = date - datetime.timedelta(days=late)
+        raise GranuleError(
+            f"{path}: means of {row.period_days} days begin on the days 1, {1 + row.period_days}, "
+            f"{1 + 2 * row.period_days}, ... of a year, not on {date}; say the first day of the period, `date` {first}"
+        )
 
 
 def said_by(path: Path) -> Said:

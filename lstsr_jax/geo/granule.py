@@ -121,6 +121,8 @@ def held_scenes(
         (day, key) for day, key in scenes if overpass in (None, key) and (date is None or day is None or day == date)
     ]
     if not chosen:
+        if overpass is not None and overpass not in {key for _, key in scenes}:
+            raise GranuleError(f"{path}: holds the {scenes[0][1]}, not the {overpass}; ask for that")
         days = tuple(dict.fromkeys(day for day, _ in scenes if day is not None))
         raise GranuleError(
             f"{path}: does not hold {' '.join(str(x) for x in (date, overpass) if x)}; {describe_dates(days)}"

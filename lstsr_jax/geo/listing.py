@@ -129,7 +129,7 @@ def _of_file(path: Path, told: Said) -> Listing:
         name, overpasses = lst_overpasses(path)
     except UnknownNameError as error:
         if suffix in HDF_SUFFIXES:
-            return Listing([LstLayer(path, overpass) for overpass in _overpasses_inside(path)], [])
+            return Listing([LstLayer(path, overpass, date) for date, overpass in held_scenes(path) if overpass], [])
         if suffix not in TIFF_SUFFIXES:
             raise unknown_file(path, str(error), LST_EXPECTED) from None
         said = said_by(path).with_user(path, told.product, told.date, told.overpass)
@@ -157,14 +157,6 @@ def _of_netcdf(path: Path, told: Said) -> list[LstLayer]:
     """The layers of a netCDF, day by day."""
     held = held_scenes(path, product=told.product, date=told.date)
     return [LstLayer(path, overpass, date, told.product) for date, overpass in held if overpass is not None]
-
-
-def _overpasses_inside(path: Path) -> tuple[Overpass, ...]:
-    """Those of a granule of another name; day and night of one that cannot be read, which reading it tells."""
-    try:
-        return tuple(overpass for _, overpass in held_scenes(path) if overpass is not None)
-    except GranuleError:
-        return ("day", "night")
 
 
 def _of_folder(directory: Path, recursive: bool, told: Said) -> Listing:

@@ -194,9 +194,10 @@ def test_other_files_are_counted_in_one_line(tmp_path):
     assert describe_skipped([]) == []
 
 
-def test_single_files(tmp_path):
+def test_single_files(simulated, tmp_path):
     """A file gives its layers; a granule of any name may; another layer is left aside; another product is an error."""
-    fill(tmp_path, f"{A}.HDF", "mine.hdf", f"{A}_LST_Night_1km.TIF", f"{A}_QC_Day.tif", "MOD13A2.x.tif")
+    fill(tmp_path, f"{A}.HDF", "empty.hdf", f"{A}_LST_Night_1km.TIF", f"{A}_QC_Day.tif", "MOD13A2.x.tif")
+    write_granule(simulated, tmp_path / "source")[0].rename(tmp_path / "mine.hdf")
     assert [layer.overpass for layer in find_granules(tmp_path / f"{A}.HDF").layers] == ["day", "night"]
     assert [layer.overpass for layer in find_granules(tmp_path / "mine.hdf").layers] == ["day", "night"]
     assert [layer.overpass for layer in find_granules(tmp_path / f"{A}_LST_Night_1km.TIF").layers] == ["night"]
@@ -205,6 +206,7 @@ def test_single_files(tmp_path):
     for name, text in (
         ("MOD13A2.x.tif", "not named"),
         ("nowhere.tif", "no such file or directory; check"),
+        ("empty.hdf", "not an HDF4 file but empty"),
     ):
         with pytest.raises(GranuleError, match=text) as caught:
             find_granules(tmp_path / name)

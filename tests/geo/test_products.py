@@ -170,8 +170,16 @@ def test_a_free_name_is_read_with_what_the_user_says(simulated, tmp_path):
     assert (scene.tile, scene.granule, scene.date) == ("h17v05", "my_lst", DATE)
     (layer,) = find_granules(path, overpass="night", **said).layers
     np.testing.assert_array_equal(layer.read().lst, scene.lst)
-    with pytest.raises(GranuleError, match="its name says date 2021-05-01, not 2021-05-02"):
+    with pytest.raises(GranuleError, match="is of date 2021-05-01, not 2021-05-02; leave `date` out"):
         read_lst(source, "night", date=datetime.date(2021, 5, 2))
+
+
+def test_a_mean_of_eight_days_is_said_by_its_first_day(simulated, tmp_path):
+    layers = write_granule(simulated("MYD11A2"), tmp_path / "cog", "cog")
+    path = next(p for p in layers if "LST_Day" in p.name).rename(tmp_path / "my_lst.tif")
+    with pytest.raises(GranuleError, match="not on 2021-05-04; say the first day of the period, `date` 2021-05-01"):
+        read_lst(path, product="MYD11A2", date=datetime.date(2021, 5, 4))
+    assert read_lst(path, product="MYD11A2", date=DATE).end == datetime.date(2021, 5, 9)
 
 
 def test_names_that_say_enough_need_no_flags(simulated, tmp_path):
@@ -233,8 +241,13 @@ def test_a_granule_is_what_its_content_says(simulated, tmp_path):
     other = path.rename(path.with_name(path.name.replace("VNP21A1D", "VJ121A1D")))
     with pytest.raises(GranuleError, match="named VJ121A1D but holds VNP21A1D"):
         read_lst(other)
+    mine = other.rename(tmp_path / "mine.h5")
     with pytest.raises(GranuleError, match="VNP21A1D holds the day, not the night"):
-        read_lst(other.rename(tmp_path / "mine.h5"), "night")
+        read_lst(mine, "night")
+    with pytest.raises(GranuleError, match=r"mine\.h5: holds the day, not the night; ask for that"):
+        read_scenes(mine, overpass="night")
+    with pytest.raises(GranuleError, match=r"mine\.h5: is of product VNP21A1D, not VJ121A1D; leave `product` out"):
+        read_scenes(mine, product="VJ121A1D")
 
 
 def test_tes_quality_runs_the_other_way():

@@ -79,7 +79,7 @@ def test_the_days_of_a_netcdf_are_maps_of_their_own(place, tmp_path):
 def test_a_free_name_is_mapped_with_flags_and_made_anew_with_others(place, tmp_path):
     layers = write_granule(granule(place, "MOD11A1"), tmp_path / "in", "cog")
     path = next(p for p in layers if "LST_Day" in p.name).rename(tmp_path / "my_lst.tif")
-    assert "say it with --product, --date, --overpass" in str(run([path], tmp_path / "out").failed[0])
+    assert "say it with `product`, `date`, `overpass`" in str(run([path], tmp_path / "out").failed[0])
     told = {"date": "2021-05-01", "product": "MOD11A1", "overpass": "day"}
     (outcome,) = run([path], tmp_path / "out", **told).outcomes
     assert (outcome.status, outcome.output.name) == ("written", "my_lst_LST_Day_250m.tif")
