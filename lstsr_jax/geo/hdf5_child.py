@@ -112,6 +112,8 @@ def _layout(found: h5py.Dataset, name: str) -> dict[str, Any] | None:
         return None
     if max((chunk.size for chunk in chunks), default=0) > 2 * size + 64:
         raise DamageError(f"HDF5: a chunk of {name} is larger than what it holds")
+    if max((chunk.byte_offset + chunk.size for chunk in chunks), default=0) > found.file.id.get_filesize():
+        raise DamageError(f"HDF5: a chunk of {name} is beyond the end of the file")
     places = [(chunk.chunk_offset, chunk.byte_offset, chunk.size) for chunk in chunks]
     return {"shape": sides, "dtype": found.dtype.str, "step": step, "chunks": places}
 

@@ -101,6 +101,19 @@ def test_a_chunk_larger_than_what_it_holds(tmp_path):
         read(path)
 
 
+@pytest.mark.parametrize("address", [10**6, 2**62, 2**63 + 5])
+def test_a_chunk_beyond_the_end(tmp_path, address):
+    """The address of a chunk in the index of the file is damaged."""
+    path = write(tmp_path / "x.h5", NUMBERS[:200, :100], chunks=(100, 100), compression="gzip")
+    with h5py.File(path) as file:
+        found = file["x"].id.get_chunk_info(1).byte_offset.to_bytes(8, "little")
+    content = path.read_bytes()
+    assert content.count(found) == 1
+    path.write_bytes(content.replace(found, address.to_bytes(8, "little")))
+    with pytest.raises(GranuleError, match=r"damaged \(HDF5: .*; download it again"):
+        read(path)
+
+
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 @pytest.mark.parametrize("shape", [(), (0, 4), (700, 530)])
 def test_looking_up_is_taking(dtype, shape):
