@@ -6,7 +6,7 @@ from typing import Annotated
 
 import tyro
 
-from lstsr_jax.cli.door import expand_home
+from lstsr_jax.cli.door import expand_home, quieten
 from lstsr_jax.cli.flags import program, speaking_flags
 from lstsr_jax.cli.train import DataFlags
 from lstsr_jax.config import DataConfig
@@ -58,5 +58,6 @@ def main() -> None:
     arguments = build_arguments()
     from data_builders import prepare
 
+    quieten()
     with speaking_flags():
         print(prepare(arguments.config, verify=arguments.verify).directory)

@@ -106,6 +106,13 @@ def _line(error: InputError | OSError) -> str:
     return f"{place}{what}; check the path, its permissions and the disk (--debug shows where)"
 
 
+def quieten() -> None:
+    """Leave out the warnings of TFDS and orbax, which are of what is meant here."""
+    from absl import logging
+
+    logging.set_verbosity(logging.ERROR)
+
+
 def start_jax() -> None:
     """Find the devices, before anything is read or written, and quieten what is built on JAX.
 
@@ -113,9 +120,8 @@ def start_jax() -> None:
         InputError: if there is no such device, naming the environment variable that asks for it.
     """
     import jax
-    from absl import logging
 
-    logging.set_verbosity(logging.ERROR)  # TFDS and orbax warn of what is meant here
+    quieten()
     try:
         jax.devices()
     except Exception as error:  # AssertionError without a word, RuntimeError: the kind is not documented

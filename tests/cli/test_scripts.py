@@ -42,6 +42,7 @@ def test_build_prints_the_directory_last(granules, small_config, dataset):
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == str(dataset.directory)
+    assert "WARNING" not in done.stderr
 
 
 def test_build_names_flags_and_leaves_nothing(tmp_path):
