@@ -67,6 +67,9 @@ class DataConfig:
     """Directory of LST at 1 km (docs/products.md), of one product or several; simulated granules if left out."""
     ndvi: str | None = None
     """Directory of 1 km NDVI (MOD13A2, VNP13A2, ...; granules or GeoTIFF), stored beside each LST patch."""
+    fine: str | None = None
+    """Directory of finer LST (GeoTIFF: ECOSTRESS, Landsat, any in kelvin), averaged to 231.656 m and cut into more
+    training patches (docs/training.md); pixels above 250 m are taken as they are."""
     pairs: str | None = None
     """Directory of MODIS and ASTER pairs to train on at 1 km to 250 m (docs/pairs.md); beside granules: together with
     their patches."""
@@ -115,8 +118,8 @@ class DataConfig:
 
     @property
     def uses_granules(self) -> bool:
-        """Whether patches are cut from granules, real or simulated, and not pairs alone are trained on."""
-        return self.granules is not None or self.pairs is None
+        """Whether patches are cut from granules: from real ones, or, where there is nothing else, from simulated."""
+        return self.granules is not None or (self.pairs is None and self.fine is None)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -166,6 +169,9 @@ class TrainConfig:
     """Patches per step, over all devices."""
     learning_rate: float = 1e-4
     """Learning rate of Adam at the start (schedule step) or at its peak (schedule cosine)."""
+    weigh_by: Literal["none", "bicubic"] = "none"
+    """bicubic: each patch's loss counts as a share of that of its bicubic interpolation, so that rough sensors do not
+    outweigh smooth ones; none: all pixels count alike."""
     init: str | None = None
     """Start from the weights of a shipped model or checkpoint (its network must be that of the model settings, energy
     conservation aside) in place of random ones."""

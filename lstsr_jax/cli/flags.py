@@ -8,7 +8,10 @@ from pathlib import Path
 
 from lstsr_jax.errors import InputError
 
-_PLAIN = ("data.granules", "data.ndvi", "data.pairs", "data.pairs_fold", "data.pairs_shift", "train.init")
+_PLAIN = (
+    *("data.granules", "data.ndvi", "data.fine", "data.pairs", "data.pairs_fold", "data.pairs_shift"),
+    "train.init",
+)
 """Settings whose flag does without the name of their part."""
 _SETTING = re.compile(r"`([a-z][a-z0-9_]*(?:\.[a-z][a-z0-9_]*)*)`")
 

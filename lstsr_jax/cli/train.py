@@ -29,6 +29,9 @@ class DataFlags(DataConfig):
     """Directory of LST at 1 km (docs/products.md), of one product or several; simulated granules if left out."""
     ndvi: Annotated[str | None, tyro.conf.arg(prefix_name=False)] = None
     """Directory of 1 km NDVI (MOD13A2, VNP13A2, ...; granules or GeoTIFF), stored beside each LST patch."""
+    fine: Annotated[str | None, tyro.conf.arg(prefix_name=False)] = None
+    """Directory of finer LST (ECOSTRESS, Landsat, any GeoTIFF in kelvin), averaged to 250 m and cut into more training
+    patches."""
     pairs: Annotated[str | None, tyro.conf.arg(prefix_name=False)] = None
     """Directory of MODIS and ASTER pairs to train on at 1 km to 250 m (docs/pairs.md); with --granules: together with
     their patches."""

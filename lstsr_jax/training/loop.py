@@ -14,6 +14,7 @@ from flax import linen as nn
 from lstsr_jax import config as configs
 from lstsr_jax.config import Config
 from lstsr_jax.data import PreparedDataset
+from lstsr_jax.data.finer import Joined, read_fine_patches
 from lstsr_jax.training import checkpoints, failures
 from lstsr_jax.training import workdir as workdirs
 from lstsr_jax.training.checkpoints import Checkpoints
@@ -50,8 +51,9 @@ def train(
 
     Args:
         config: what to train and how.
-        dataset: prepared patches with a ``train`` and a ``validation`` split; None to train on pairs alone
-            (``config.data.pairs``; docs/pairs.md), whose last checkpoint is the one that counts.
+        dataset: prepared patches with a ``train`` and a ``validation`` split; None to train on pairs
+            (``config.data.pairs``, docs/pairs.md) or finer rasters (``config.data.fine``) alone. Without a validation
+            split, and with pairs, the last checkpoint is the one that counts.
         workdir: receives ``config.json``, ``log.csv``, ``tensorboard/`` and ``checkpoints/<step>``.
         module: a flax module of your own in place of the network that ``config.model`` names; see
             :func:`build_program`. A checkpoint stores the name of its class: ``load_predictor(path, module=module)``.
@@ -73,13 +75,17 @@ def train(
         raise ValueError("program brings module, optimizer and devices: leave them out, or build it with them")
     workdir, settings = Path(workdir), config.train
     last = checkpoints.latest(workdir)
-    pairs = read_examples(config)
-    workdirs.check(workdir, config, dataset.metadata if dataset else {}, pairs.record, last, resume)
+    pairs, finer = read_examples(config), read_fine_patches(config.data, guided=config.model.guide == "ndvi")
+    beside = {name: record for name, record in (("pairs", pairs.record), ("fine", finer.record)) if record}
+    workdirs.check(workdir, config, dataset.metadata if dataset else {}, beside, last, resume)
 
     used = ("train", "validation") if settings.use_validation else ("train",)
-    patches = dataset.source("+".join(used)) if dataset else None
+    sources = [dataset.source("+".join(used))] if dataset else []
+    sources += [finer.examples] if finer.examples else []
+    patches = Joined(*sources) if sources else None
     validation = dataset.source("validation") if dataset else None
-    max_k = max(dataset.metadata["max_k"][split] for split in used) if dataset else None
+    built = dataset.metadata["max_k"] if dataset else {}
+    max_k = max([built[split] for split in used if built] + [finer.max_k])
     own = program.module if program and "module" in program.given else module
     start = starting_point(config, max_k, last, own)
     pairs.require_unseen(start.record.get("init"))
@@ -94,7 +100,8 @@ def train(
         **configs.to_json(config),
         "normalization": dataclasses.asdict(start.normalization),
         **({"dataset": {"directory": str(dataset.directory), "build": dataset.metadata}} if dataset else {}),
-        **({"pairs": pairs.record, "denoises": not config.model.conserve_energy} if pairs.record else {}),
+        **beside,
+        **({"denoises": not config.model.conserve_energy} if pairs.training else {}),
         **start.record,
         **program.given,
     }
@@ -106,7 +113,7 @@ def train(
         stack.enter_context(interrupts)
         counted = (stream.batch_size, stream.unit)
         progress = stack.enter_context(Progress(settings.epochs, per_epoch, *counted, active=place.is_main))
-        for remark in pairs.remarks:
+        for remark in (*pairs.remarks, *filter(None, [finer.line])):
             progress.say(remark)
         if place.is_main:
             workdirs.write_config(workdir, description)
@@ -151,7 +158,7 @@ def train(
                 progress.end(_line(epochs_done, config, row))
                 # A checkpoint chosen by the pairs left out would be scored too well on them.
                 chosen = not (settings.use_validation or pairs.training)
-                validation_rmse = scores["validation_rmse_k"] if chosen else None
+                validation_rmse = scores.get("validation_rmse_k") if chosen else None
                 state = state.at_epoch_start()
             asked = interrupts.agree(step + 1, metrics, now=epoch_ended)
             due = epoch_ended and (finished or epochs_done % settings.checkpoint_every == 0)

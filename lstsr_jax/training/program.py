@@ -122,7 +122,16 @@ def build_program(
         if train.clip_norm:
             optimizer = optax.chain(optax.clip_by_global_norm(train.clip_norm), optimizer)
     body = make_train_step(
-        Task(trained, model, normalization, train.coarsen, train.loss, train.ssim_weight, train.patches_weight),
+        Task(
+            trained,
+            model,
+            normalization,
+            train.coarsen,
+            train.loss,
+            train.weigh_by,
+            train.ssim_weight,
+            train.patches_weight,
+        ),
         optimizer,
         accumulate=train.accumulate,
         average_decay=train.average_decay,

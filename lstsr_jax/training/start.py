@@ -26,12 +26,12 @@ class Start(NamedTuple):
     record: dict[str, Any]
 
 
-def starting_point(config: Config, max_k: float | None, last: Path | None, module: nn.Module | None) -> Start:
+def starting_point(config: Config, max_k: float, last: Path | None, module: nn.Module | None) -> Start:
     """Where a run starts from.
 
     Args:
         config: of the run.
-        max_k: the training maximum of its patches; None without patches.
+        max_k: the training maximum of its patches; 0 without patches.
         last: the checkpoint that it goes on from, which then says what it started from.
         module: the caller's own network.
 
@@ -43,9 +43,9 @@ def starting_point(config: Config, max_k: float | None, last: Path | None, modul
         stored = read_metadata(last)
         return Start(Normalization(**stored["normalization"]), None, {"init": stored.get("init")})
     if init is None:
-        if max_k is None and config.model.normalization == "train_max":
+        if max_k == 0 and config.model.normalization == "train_max":
             raise InputError("`model.normalization` train_max: pairs have no training maximum; give `train.init`")
-        return Start(normalization_for(config.model, max_k or 0.0), None, {})
+        return Start(normalization_for(config.model, max_k), None, {})
     predictor = load_predictor(init, module=module)
     theirs, ours = (dataclasses.asdict(c) for c in (predictor.config, config.model))
     for name in theirs:

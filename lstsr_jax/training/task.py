@@ -33,6 +33,7 @@ class Task:
         normalization: between kelvin and what the network sees.
         coarsen: patches are pooled by it first.
         loss: of patches, a key of ``PENALTIES``.
+        weigh_by: ``"bicubic"``: of each patch as a share of that of its bicubic interpolation; or ``"none"``.
         ssim_weight: of pairs, see :func:`lstsr_jax.training.pairs.objective.pairs_cost`.
         patches_weight: of the patches' loss beside that of the pairs, where a batch holds both.
     """
@@ -42,6 +43,7 @@ class Task:
     normalization: Normalization
     coarsen: int = 1
     loss: str = "mse"
+    weigh_by: str = "none"
     ssim_weight: float = 2.0
     patches_weight: float = 1.0
 

@@ -16,6 +16,13 @@ from lstsr_jax.predictor.checkpoint import read_metadata
 from lstsr_jax.training.checkpoints import latest
 
 _CONFIG = "config.json"
+_BESIDE = (
+    ("pairs", "trained_on", "pairs"),
+    ("pairs", "held_out", "pairs"),
+    ("pairs", "shift", "pairs"),
+    ("fine", "fields", "finer rasters"),
+)
+"""What of the records of a checkpoint must stay: part, name, and what to call it."""
 _MAY_CHANGE = ("epochs", "data_dir", "checkpoint_every", "checkpoint_minutes", "remat")
 
 
@@ -23,7 +30,7 @@ def check(
     workdir: Path,
     config: Config,
     patches: dict[str, Any],
-    pairs: dict[str, Any],
+    beside: dict[str, Any],
     last: Path | None,
     resume: bool | str,
 ) -> None:
@@ -33,7 +40,7 @@ def check(
         workdir: of the run.
         config: of the run that is asked for.
         patches: its dataset's metadata.
-        pairs: the record of its pairs.
+        beside: the records of its pairs and of its finer rasters, by name.
         last: last checkpoint of the workdir.
         resume: whether to go on; ``"auto"``: if there is a run.
 
@@ -63,12 +70,12 @@ def check(
                 f"`resume`: the granules are not those of the run in {workdir}: {name} {patches.get(name)}, then "
                 f"{build.get(name)}; give its own granules, or start anew in another workdir"
             )
-    theirs = stored.get("pairs", {})
-    for name in ("trained_on", "held_out", "shift"):
-        if json.dumps(theirs.get(name)) != json.dumps(pairs.get(name)):
+    for part, name, called in _BESIDE:
+        theirs, ours = (json.dumps(record.get(part, {}).get(name), sort_keys=True) for record in (stored, beside))
+        if theirs != ours:
             raise InputError(
-                f"`resume`: the pairs are not those of the run in {workdir}: {name.replace('_', ' ')} differs; give "
-                "its own pairs and index.csv, or start anew in another workdir"
+                f"`resume`: the {called} are not those of the run in {workdir}: {name.replace('_', ' ')} differ; give "
+                "its own files, or start anew in another workdir"
             )
 
 

@@ -105,6 +105,31 @@ def first_loss(task, batch):
     return float(step(state, share_out(batch, 2))[1]["loss"])
 
 
+@pytest.mark.parametrize("loss", ["mse", "l1"])
+def test_a_loss_weighed_by_bicubic_is_a_share_of_that_of_bicubic(truth, loss):
+    """An untrained network returns bicubic: a share of one, whatever the contrast; a flat patch adds nothing."""
+    task = dataclasses.replace(task_of(), loss=loss, weigh_by="bicubic")
+    clear = truth[1:5].copy()
+    clear[0] = 290 + 10 * (clear[0] - 290)  # a rough sensor
+    assert first_loss(task, {"lst": clear}) == pytest.approx(1, rel=1e-4)
+    clear[1] = 290
+    assert first_loss(task, {"lst": clear}) == pytest.approx(3 / 4, rel=1e-3)
+    assert first_loss(dataclasses.replace(task, weigh_by="none"), {"lst": clear}) > 1.1
+    clear[2] = np.nan  # an image without any observation is not counted
+    assert first_loss(task, {"lst": clear}) == pytest.approx(2 / 3, rel=1e-3)
+
+
+def test_noise_on_the_input_does_not_change_what_a_patch_is_weighed_by(truth):
+    task = dataclasses.replace(task_of(), weigh_by="bicubic")
+    noise = np.full((4, 8, 10, 1), 2.0, np.float32)  # a constant: bicubic's error is the same, moved by 2 K
+    clear = truth[1:5]
+    blocks = clear.astype(np.float64).reshape(4, 8, 4, 10, 4)
+    bicubic = np.asarray(upsample(((blocks**4).mean((2, 4)) ** 0.25)[..., None].astype(np.float32), 4))
+    own = np.square(bicubic - clear).mean((1, 2, 3))
+    expected = (np.square(bicubic + 2 - clear).mean((1, 2, 3)) / own).mean()
+    assert first_loss(task, {"lst": clear, "noise": noise}) == pytest.approx(expected, rel=1e-3)
+
+
 def test_a_coarser_scale_is_training_on_pooled_patches(truth):
     clear = truth[1:5]
     pooled = (clear.astype(np.float64).reshape(4, 16, 2, 20, 2, 1) ** 4).mean((2, 4)) ** 0.25

@@ -6,11 +6,15 @@ import json
 import jax
 import numpy as np
 import pytest
+from rasterio.crs import CRS
+from rasterio.transform import Affine
 
 from lstsr_jax.cli import eval_arguments, train_arguments
 from lstsr_jax.config import DataConfig, preset
+from lstsr_jax.data.finer import Joined, read_fine_patches
 from lstsr_jax.errors import InputError
 from lstsr_jax.evaluation import check_unseen, evaluate_pairs
+from lstsr_jax.geo import write_raster
 from lstsr_jax.predictor import load_predictor, normalization_for, save_predictor
 from lstsr_jax.predictor.checkpoint import fingerprint, step_directories
 from lstsr_jax.training import build_program, train
@@ -96,10 +100,10 @@ def test_pairs_that_changed_are_not_those_of_the_run(uninterrupted, pairs_config
     from lstsr_jax.training.workdir import check
 
     record = read_examples(pairs_config).record
-    check(uninterrupted, pairs_config, {}, record, latest(uninterrupted), True)
+    check(uninterrupted, pairs_config, {}, {"pairs": record}, latest(uninterrupted), True)
     moved = {**record, "shift": [0.0, 0.0]}
-    with pytest.raises(InputError, match=r"the pairs are not those of the run in .*: shift differs"):
-        check(uninterrupted, pairs_config, {}, moved, latest(uninterrupted), True)
+    with pytest.raises(InputError, match=r"the pairs are not those of the run in .*: shift differ"):
+        check(uninterrupted, pairs_config, {}, {"pairs": moved}, latest(uninterrupted), True)
 
 
 def test_a_run_starts_from_the_weights_of_another_and_remembers_what_that_saw(
@@ -149,6 +153,65 @@ def test_pairs_and_patches_are_taken_together(pairs_config, small_config, datase
     header = (workdir / "log.csv").read_text().splitlines()[0].split(",")
     assert {"validation_rmse_k", "pairs_rmse_ub_k"} <= set(header)
     check_unseen([load_predictor(workdir)], small_config.data, "test")
+
+
+@pytest.fixture(scope="module")
+def fine_folder(tmp_path_factory):
+    """Two ECOSTRESS tiles of different roughness, one with its cloud mask: 3 x 3 patches of 32 pixels less one row."""
+    directory = tmp_path_factory.mktemp("fine")
+    rng = np.random.default_rng(5)
+    for number in range(2):
+        lst = (300 + (1 + 3 * number) * rng.standard_normal((330, 330))).astype(np.float32)
+        write_raster(directory / f"ECO_{number}_LST.tif", lst, FINE_GRID, CRS.from_epsg(32632))
+    cloud = np.zeros((330, 330), np.uint8)
+    cloud[:3] = 1
+    write_raster(directory / "ECO_0_cloud.tif", cloud, FINE_GRID, CRS.from_epsg(32632))
+    return directory
+
+
+FINE_GRID = Affine(70.0, 0.0, 500_000.0, 0.0, -70.0, 5_000_000.0)
+
+
+def test_finer_rasters_are_patches_beside_pairs_or_granules(fine_folder, pairs_config, small_config, dataset, tmp_path):
+    finer = changed(
+        pairs_config,
+        data={"fine": str(fine_folder), "patch_size": 32, "stride": 32},
+        train={"batch_size": 4, "epochs": 1, "weigh_by": "bicubic", "input_noise_k": 1.0},
+    )
+    found = read_fine_patches(finer.data, guided=True)
+    assert found.record["fields"]["ECO_1_LST.tif"] == {"patches": 9, "pixels": "231.656 m, averaged"}
+    assert found.record["fields"]["ECO_0_LST.tif"]["patches"] == 6 and len(found.examples) == 15
+    assert "1 without a cloud mask, taken as all clear; 1 other GeoTIFFs left aside" in found.line
+    workdir = train(finer, None, tmp_path / "pairs")
+    stored = load_predictor(workdir).provenance.recorded
+    assert stored["fine"] == found.record and len(stored["pairs"]["trained_on"]) == 3
+    (fine_folder.parent / "less").mkdir()
+    for path in fine_folder.glob("ECO_1*"):
+        (fine_folder.parent / "less" / path.name).write_bytes(path.read_bytes())
+    fewer = changed(finer, data={"fine": str(fine_folder.parent / "less")}, train={"epochs": 2})
+    with pytest.raises(InputError, match=r"data\.fine is"):
+        train(fewer, None, workdir, resume=True)
+    beside = changed(
+        small_config, data={"fine": str(fine_folder)}, train={"epochs": 1}, model={"name": "edsr", "blocks": 1}
+    )
+    patches = Joined(dataset.source("train"), read_fine_patches(beside.data, guided=False).examples)
+    stream = Stream(beside, patches, [], devices=1)
+    assert stream.steps_per_epoch == (len(dataset.source("train")) + 15) // 8
+    origins = [origin.granule for step in range(stream.steps_per_epoch) for origin in stream.origins(step)]
+    assert {"ECO_0_LST.tif", "ECO_1_LST.tif"} < set(origins)
+
+
+def test_finer_rasters_alone_have_no_validation_split(fine_folder, small_config, tmp_path):
+    alone = changed(
+        small_config, data={"granules": None, "fine": str(fine_folder)}, train={"epochs": 1}, model={"width": 4}
+    )
+    assert not alone.data.uses_granules
+    workdir = train(alone, None, tmp_path / "w")
+    header = (workdir / "log.csv").read_text().splitlines()[0]
+    assert header == "epoch,learning_rate,train_rmse_k,patches_per_second"
+    large = changed(alone, data={"patch_size": 128})
+    with pytest.raises(InputError, match=r"no window of 128 x 128 pixels of its 2 rasters .* lower `data.patch_size`"):
+        train(large, None, tmp_path / "large")
 
 
 def pairs_of(config):
