@@ -203,7 +203,10 @@ def test_finer_rasters_are_patches_beside_pairs_or_granules(fine_folder, pairs_c
 
 def test_finer_rasters_alone_have_no_validation_split(fine_folder, small_config, tmp_path):
     alone = changed(
-        small_config, data={"granules": None, "fine": str(fine_folder)}, train={"epochs": 1}, model={"width": 4}
+        small_config,
+        data={"granules": None, "fine": str(fine_folder)},
+        train={"epochs": 1},
+        model={"name": "edsr", "blocks": 1},
     )
     assert not alone.data.uses_granules
     workdir = train(alone, None, tmp_path / "w")
