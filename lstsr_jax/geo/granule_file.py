@@ -3,13 +3,14 @@
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lstsr_jax.geo.errors import GranuleError
 from lstsr_jax.geo.free_names import Said
 from lstsr_jax.geo.grid import SINUSOIDAL, TILE_PIXELS
 from lstsr_jax.geo.hdf import HdfGranule
 from lstsr_jax.geo.names import GranuleName, layers_of, require_lst_product
-from lstsr_jax.geo.products import PRODUCTS, Overpass
+from lstsr_jax.geo.products import PRODUCTS, Overpass, Packing
 from lstsr_jax.geo.quality import SCHEMES, QualityPolicy
 from lstsr_jax.geo.scene import Scene, observed
 from lstsr_jax.geo.stored import kelvin_of_granule, view_of_granule
@@ -57,13 +58,13 @@ def read_granule(path: Path, file: HdfGranule, name: GranuleName, overpass: Over
     if quality.dtype != np.dtype(scheme.dtype) or quality.shape != shape:
         found = f"{quality.dtype} {quality.shape}, not {scheme.dtype} {shape}"
         raise GranuleError(f"{path}: quality is {found}; fetch it again")
-    time, angle = (
-        view_of_granule(path, what, file.read(layer).values, shape, packing) if layer in file.names else None
-        for what, layer, packing in (
-            ("view time", layers.view_time, row.view_time),
-            ("view angle", layers.view_angle, row.view_angle),
-        )
-    )
+
+    def view(what: str, layer: str, packing: Packing) -> NDArray[np.float32] | None:
+        if layer not in file.names:
+            return None
+        found = file.read(layer)
+        return view_of_granule(path, what, found.values, found.attributes, shape, packing)
+
     return Scene(
         lst=observed(kelvin, quality, policy, row.name),
         quality=quality,
@@ -75,6 +76,6 @@ def read_granule(path: Path, file: HdfGranule, name: GranuleName, overpass: Over
         product=row.name,
         granule=name.granule,
         path=path,
-        view_time=time,
-        view_angle=angle,
+        view_time=view("view time", layers.view_time, row.view_time),
+        view_angle=view("view angle", layers.view_angle, row.view_angle),
     )

@@ -72,23 +72,36 @@ def require_packing(
         "valid_range": packing.valid,
         "_FillValue": packing.fill if len(packing.fill) > 1 else packing.fill[0],
     }
+    _require_attributes(path, what, attributes, packing, expected)
+    if dtype != np.dtype(packing.dtype):
+        raise GranuleError(f"{path}: {what} is {dtype}, not {packing.dtype}; use {_collection(packing)}")
+
+
+def _require_attributes(
+    path: Path, what: str, attributes: Mapping[str, Any], packing: Packing, expected: Mapping[str, Any]
+) -> None:
     known = {"_FillValue" if key.lower() == "_fillvalue" else key: value for key, value in attributes.items()}
     for key, value in expected.items():
         found = known.get(key, value)
         if not isinstance(found, str) and not _same(found, value):
             raise GranuleError(f"{path}: {key} of {what} is {found}, not {value}; use {_collection(packing)}")
-    if dtype != np.dtype(packing.dtype):
-        raise GranuleError(f"{path}: {what} is {dtype}, not {packing.dtype}; use {_collection(packing)}")
 
 
 def view_of_granule(
-    path: Path, what: str, stored: NDArray[Any], shape: tuple[int, ...], packing: Packing
+    path: Path,
+    what: str,
+    stored: NDArray[Any],
+    attributes: Mapping[str, Any],
+    shape: tuple[int, ...],
+    packing: Packing,
 ) -> NDArray[np.float32]:
     """View time or angle of a granule's dataset; NaN where nothing is.
 
     Raises:
-        GranuleError: of another type or shape.
+        GranuleError: of another type, shape, scale or offset.
     """
+    expected = {"scale_factor": packing.scale, "add_offset": packing.offset}
+    _require_attributes(path, what, attributes, packing, expected)
     if stored.dtype != np.dtype(packing.dtype) or stored.shape != shape:
         found = f"{stored.dtype} {stored.shape}, not {packing.dtype} {shape}"
         raise GranuleError(f"{path}: {what} is {found}; fetch it again or remove it")

@@ -207,6 +207,22 @@ def test_another_packing_is_refused(simulated, tmp_path, attributes, text):
         read_lst(path)
 
 
+@pytest.mark.parametrize(
+    ("layer", "attribute", "text"),
+    [
+        ("View_Time", {"scale_factor": np.array([0.02])}, "scale_factor of view time is 0.02, not 0.1"),
+        ("View_Angle", {"add_offset": np.array([0.0])}, "add_offset of view angle is 0.0, not -65.0"),
+    ],
+)
+def test_another_packing_of_the_view_is_refused(simulated, tmp_path, layer, attribute, text):
+    """The time of the map comes from it."""
+    (path,) = write_granule(simulated("VNP21A1D"), tmp_path)
+    with h5py.File(path, "r+") as file:
+        file[f"HDFEOS/GRIDS/VIIRS_Grid_Daily_1km_LST21/Data Fields/{layer}"].attrs.update(attribute)
+    with pytest.raises(GranuleError, match=text):
+        read_lst(path)
+
+
 def test_another_projection_is_known_by_its_whole_name(simulated, tmp_path):
     (path,) = write_granule(simulated("VNP21A1D"), tmp_path)
     with h5py.File(path, "r+") as file:
