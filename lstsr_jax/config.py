@@ -325,7 +325,7 @@ def _aster() -> Config:
         "aster",
         model=ModelConfig(name="edsr", guide="ndvi"),
         train=TrainConfig(
-            init="guided-denoise",
+            init="guided-denoise-h18v04",
             epochs=24,
             learning_rate=7e-4,
             schedule="cosine",

@@ -14,6 +14,8 @@ def test_the_products_are_those_of_the_dataset():
 
 
 def test_shipped_models_know_theirs_and_a_silent_checkpoint_says_nothing():
-    assert Provenance("default").products == Provenance("edsr-b8w64-h18v04").products == ("MOD11A1",)
+    world = ("MOD11A1", "MOD11A2", "VNP21A1D")
+    assert Provenance("default").products == Provenance("edsr-b8w64-world").products == world
+    assert Provenance("guided").products == ("MOD11A1",)
     assert Provenance("runs/old").products is None
     assert Provenance("runs/old").foreign_products(["VNP21A1D"]) == ""

@@ -10,6 +10,7 @@ import xarray
 from lstsr_jax.errors import InputError
 from lstsr_jax.geo import PRODUCTS, aggregate_l4, find_granules, simulate_granule, simulate_landscape, write_granule
 from lstsr_jax.geo.simulate.subset_writer import write_netcdf
+from lstsr_jax.predictor import load_predictor
 from lstsr_jax.product import Request, choose_method, predict
 
 DATE = datetime.date(2021, 5, 1)
@@ -104,12 +105,21 @@ def test_flags_choose_among_files_that_say_it_themselves(place, tmp_path):
 
 
 def test_a_network_says_when_it_was_trained_on_another_sensor(place, tmp_path):
-    for product in ("MOD11A1", "VNP21A1D"):
+    for product in ("MOD11A1", "VJ121A1D"):
         write_granule(granule(place, product), tmp_path)
-    text = str(run([tmp_path], tmp_path / "out", "mrunet"))
+    text = str(run([tmp_path], tmp_path / "out", "default"))
     lines = [line for line in text.splitlines() if line.startswith("warning")]
-    assert len(lines) == 1 and "mrunet was trained on MOD11A1, not on VNP21A1D" in lines[0]
+    assert len(lines) == 1 and "default was trained on MOD11A1, MOD11A2, VNP21A1D, not on VJ121A1D" in lines[0]
     assert "warning" not in str(run([tmp_path], tmp_path / "bicubic"))
+
+
+def test_a_network_that_knows_one_tile_says_so_on_others(place, tmp_path):
+    write_granule(granule(place, "MOD11A1"), tmp_path)  # of h17v05
+    text = str(run([tmp_path], tmp_path / "out", "mrunet-h18v04", overpass="day"))
+    (line,) = [line for line in text.splitlines() if line.startswith("warning")]
+    assert "mrunet-h18v04 knows the places of h18v04 and is worse than bicubic on others, such as h17v05" in line
+    home = load_predictor("mrunet-h18v04").provenance
+    assert home.foreign_tiles(["h18v04"]) == "" == load_predictor("mrunet").provenance.foreign_tiles(["h17v05"])
 
 
 def test_a_mean_of_eight_days_has_its_period_as_bounds(place, tmp_path):
