@@ -21,7 +21,7 @@ from lstsr_jax.geo.errors import GranuleError
 from lstsr_jax.geo.grid import EARTH_RADIUS_M, TILE_WIDTH_M, tile_bounds, tile_transform
 from lstsr_jax.geo.hdf_child import MAGIC, MAGIC_HDF5
 from lstsr_jax.geo.hdf_process import PROCESS
-from lstsr_jax.geo.names import GranuleName, UnknownNameError, parse_name
+from lstsr_jax.geo.names import NAME_FORM, GranuleName, UnknownNameError, parse_name
 from lstsr_jax.geo.place import PIXEL_TOLERANCE
 from lstsr_jax.geo.products import LST_EXPECTED, NDVI_PRODUCTS, PRODUCTS, describe_product
 
@@ -144,7 +144,10 @@ class HdfGranule:
                 what = describe_product(product)
                 raise GranuleError(f"{self.path}: holds {what}, which is not read here; {LST_EXPECTED}") from None
             if inside is None:
-                raise
+                raise UnknownNameError(
+                    f"{self.path}: neither its content (LocalGranuleID) nor its name ({NAME_FORM}) says which granule "
+                    "it is; download it again"
+                ) from None
             return inside
         if product is not None and product != name.product:
             what = describe_product(product)
