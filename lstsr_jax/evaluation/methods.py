@@ -12,7 +12,7 @@ from lstsr_jax.ops.energy import conserve_energy
 from lstsr_jax.ops.resize import upsample
 from lstsr_jax.predictor import Predictor
 from lstsr_jax.predictor.self_ensemble import KNOWN
-from lstsr_jax.sharpening import atprk, dms, require_sklearn, tsharp
+from lstsr_jax.sharpening import PYDMS_PENALTY, atprk, dms, require_sklearn, tsharp
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,8 +62,8 @@ def classical_method(name: str, protocol: MethodSettings, factor: int) -> Method
         )
     if name in (DMS, DMS_CONSERVED):
         require_sklearn()  # before any work
-        conserve = name == DMS_CONSERVED  # without, as pyDMS does it
-        return Method(name, lambda coarse, ndvi: dms(coarse, ndvi, factor, conserve=conserve), needs_ndvi=True)
+        options: dict[str, Any] = {"penalty": PYDMS_PENALTY, "conserve": name == DMS_CONSERVED}
+        return Method(name, lambda coarse, ndvi: dms(coarse, ndvi, factor, **options), needs_ndvi=True)
     raise InputError(f"`methods` {name}: unknown; choose among {', '.join(CLASSICAL)}")
 
 

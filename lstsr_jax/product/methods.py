@@ -19,7 +19,7 @@ from lstsr_jax.predictor.provenance import Provenance
 from lstsr_jax.product.request import Request
 from lstsr_jax.scene import conserves_energy, finish, super_resolve_scene, super_resolve_spread
 from lstsr_jax.scene.tiling import Progress
-from lstsr_jax.sharpening import atprk, dms, require_sklearn
+from lstsr_jax.sharpening import PYDMS_PENALTY, atprk, dms, require_sklearn
 
 CLASSICAL = ("bicubic", "atprk", "dms")
 Field = NDArray[np.float32]
@@ -142,7 +142,7 @@ def _atprk(lst: jax.Array, ndvi: jax.Array, progress: Progress | None) -> jax.Ar
 
 
 def _dms(lst: jax.Array, ndvi: jax.Array, progress: Progress | None) -> jax.Array:
-    return dms(lst, ndvi, 4, conserve=False, progress=progress)
+    return dms(lst, ndvi, 4, penalty=PYDMS_PENALTY, conserve=False, progress=progress)
 
 
 _SHARPENINGS: dict[str, Sharpen] = {"atprk": _atprk, "dms": _dms}

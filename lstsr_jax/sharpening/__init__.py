@@ -2,13 +2,14 @@
 
 from lstsr_jax.ops.pooling import pool_ndvi
 from lstsr_jax.sharpening.atprk import atprk
-from lstsr_jax.sharpening.dms import dms
+from lstsr_jax.sharpening.dms import PYDMS_PENALTY, dms
 from lstsr_jax.sharpening.kriging import area_semivariances, kriging_weights
 from lstsr_jax.sharpening.trees import require_sklearn
 from lstsr_jax.sharpening.tsharp import tsharp
 from lstsr_jax.sharpening.variogram import fit_variogram, lag_distances, semivariogram
 
 __all__ = [
+    "PYDMS_PENALTY",
     "area_semivariances",
     "atprk",
     "dms",

@@ -20,6 +20,8 @@ from lstsr_jax.ops.resize import upsample
 from lstsr_jax.sharpening.regression import check_pair, covariate
 from lstsr_jax.sharpening.trees import BaggedTrees, fit_trees, require_sklearn
 
+PYDMS_PENALTY = 1.0
+"""``penalty`` of pyDMS: what tables and maps use."""
 _LEAVES, _LOCAL_LEAVES = 30, 10
 _SAMPLES = 10  # the fewest for a regression, and in a leaf
 _EXTRAPOLATION = 0.25
@@ -49,6 +51,7 @@ def dms(
     trees: int = 10,
     homogeneity: float | None = None,
     min_lst: float | None = None,
+    penalty: float = 0.0,
     conserve: bool = True,
     seed: int = 0,
     progress: Callable[[int, int], None] | None = None,
@@ -76,6 +79,8 @@ def dms(
         homogeneity: coefficient of variation of the fine predictors (mean over them) up to which a coarse pixel is
             homogeneous: others weigh half. None: that of the 80th percentile; ``inf``: all pixels weigh alike.
         min_lst: coarse pixels colder than this (K) are not learnt from.
+        penalty: ridge penalty of the leaves, with the predictors as they are. pyDMS has 1, which makes a leaf nearly
+            a constant in NDVI: better on real LST. 0 finds an exact relation.
         conserve: end with :func:`lstsr_jax.conserve_energy`, so that ``l4_pool(result, factor)`` is ``lst``. Without,
             as pyDMS leaves it, it is so to a few tenths of a kelvin.
         seed: of the bootstrap samples, 0 to 2^32 - 1; each image gets the same.
@@ -96,9 +101,11 @@ def dms(
         raise ValueError(f"trees must be a positive integer, got {trees!r}")
     if homogeneity is not None and not homogeneity > 0:
         raise ValueError(f"homogeneity must be positive, got {homogeneity!r}")
+    if not 0 <= penalty < np.inf:
+        raise ValueError(f"penalty must be finite and not negative, got {penalty!r}")
     lst, ndvi, _ = check_pair(lst, ndvi, factor, several=True)
     require_sklearn()
-    fit = functools.partial(_fit, trees=trees, homogeneity=homogeneity, seed=seed)
+    fit = functools.partial(_fit, trees=trees, homogeneity=homogeneity, penalty=penalty, seed=seed)
     images, guides = lst.reshape(-1, *lst.shape[-3:]), ndvi.reshape(-1, *ndvi.shape[-3:])
     areas = list(_windows(lst.shape[-3], lst.shape[-2], window))
     fine = np.full((*guides.shape[:-1], 1), np.nan, np.float32)
@@ -163,7 +170,9 @@ def _finer(area: Area, factor: int) -> Area:
     return rows, columns
 
 
-def _fit(samples: _Samples, *, leaves: int, trees: int, homogeneity: float | None, seed: int) -> BaggedTrees | None:
+def _fit(
+    samples: _Samples, *, leaves: int, trees: int, homogeneity: float | None, penalty: float, seed: int
+) -> BaggedTrees | None:
     """The regression of an area, or None if it has too few samples."""
     use = samples.usable
     if use.sum() < _SAMPLES:
@@ -176,6 +185,7 @@ def _fit(samples: _Samples, *, leaves: int, trees: int, homogeneity: float | Non
         leaves=leaves,
         leaf_samples=_SAMPLES,
         extrapolation=_EXTRAPOLATION,
+        penalty=penalty,
         seed=seed,
     )
 

@@ -83,6 +83,7 @@ def fit_trees(
     leaves: int,
     leaf_samples: int,
     extrapolation: float,
+    penalty: float,
     seed: int,
 ) -> BaggedTrees:
     """Grow trees on bootstrap samples, and fit a linear model to all samples that fall into a leaf.
@@ -95,22 +96,25 @@ def fit_trees(
         leaves: the most that a tree may have.
         leaf_samples: the fewest that a leaf may hold.
         extrapolation: how far a prediction may lie beyond the values of its leaf, as a share of their range.
+        penalty: of squared slopes, against the leaf's sum of squared errors in K^2, weights of mean one.
         seed: of the bootstrap.
     """
     from sklearn.ensemble import RandomForestRegressor
 
-    x = np.ascontiguousarray(x, np.float32)
+    x, weight = np.ascontiguousarray(x, np.float32), weight / weight.mean()
     # Trying every predictor at every split, a random forest is bagged trees. BaggingRegressor will not do: that of
     # scikit-learn 1.6 hands the weights to the trees, that of 1.9 draws by them.
     forest = RandomForestRegressor(
         trees, max_features=1.0, max_leaf_nodes=leaves, min_samples_leaf=leaf_samples, random_state=seed, n_jobs=1
     )
     forest.fit(x, y, sample_weight=weight)
-    return BaggedTrees(tuple(_linear(tree, x, y, weight, extrapolation) for tree in forest.estimators_))
+    return BaggedTrees(tuple(_linear(tree, x, y, weight, extrapolation, penalty) for tree in forest.estimators_))
 
 
-def _linear(tree: "DecisionTreeRegressor", x: Array, y: Array, weight: Array, extrapolation: float) -> LinearTree:
-    """Weighted least squares in each leaf, its predictions kept near the leaf's own values."""
+def _linear(
+    tree: "DecisionTreeRegressor", x: Array, y: Array, weight: Array, extrapolation: float, penalty: float
+) -> LinearTree:
+    """Weighted ridge regression in each leaf, its predictions kept near the leaf's own values."""
     leaf, nodes, channels = tree.apply(x, check_input=False), tree.tree_.node_count, x.shape[1]
 
     def total(values: Array) -> Array:
@@ -123,9 +127,9 @@ def _linear(tree: "DecisionTreeRegressor", x: Array, y: Array, weight: Array, ex
     covariance = np.empty((nodes, channels, channels))
     for i in range(channels):
         for j in range(channels):
-            covariance[:, i, j] = total(dx[:, i] * dx[:, j]) / mass
+            covariance[:, i, j] = (total(dx[:, i] * dx[:, j]) + penalty * (i == j)) / mass
     towards = np.stack([total(dx[:, i] * dy) / mass for i in range(channels)], -1)
-    # In units of each predictor's standard deviation in the leaf.
+    # In units of each predictor's standard deviation in the leaf, the penalty counted in.
     scale = np.sqrt(np.einsum("nii->ni", covariance))
     scale = np.where(scale > 1e-6 * np.abs(centre), scale, np.inf)
     relative = covariance / (scale[:, :, None] * scale[:, None, :]) + _RIDGE * np.eye(channels)

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from sklearn.linear_model import LinearRegression
+from sklearn.linear_model import Ridge
 
 from lstsr_jax.errors import InputError
 from lstsr_jax.evaluation.methods import classical_method
@@ -88,13 +88,14 @@ def test_further_predictors_take_part():
     assert rmse(dms(coarse(truth), both), truth) < 0.5 * rmse(dms(coarse(truth), ndvi), truth)
 
 
+@pytest.mark.parametrize("penalty", [0.0, 1.0])
 @pytest.mark.parametrize("channels", [1, 3])
-def test_leaves_hold_weighted_least_squares_within_bounds(channels):
+def test_leaves_hold_weighted_ridge_regressions_within_bounds(channels, penalty):
     rng = np.random.default_rng(0)
     x = rng.uniform(-1, 1, (300, channels)).astype(np.float32)
     y = 300 + 10 * np.abs(x).sum(-1) + rng.standard_normal(300)
     weight = rng.uniform(0.1, 1, 300)
-    options = {"leaves": 6, "leaf_samples": 10, "extrapolation": 0.25, "seed": 0}
+    options = {"leaves": 6, "leaf_samples": 10, "extrapolation": 0.25, "penalty": penalty, "seed": 0}
     bagged = fit_trees(x, y, weight, trees=3, **options)
     new = rng.uniform(-2, 2, (500, channels)).astype(np.float32)
     expected = np.zeros(500)
@@ -103,7 +104,7 @@ def test_leaves_hold_weighted_least_squares_within_bounds(channels):
         assert len(np.unique(leaves)) == 6
         for leaf in np.unique(leaves):
             own, there = leaves == leaf, seen == leaf
-            line = LinearRegression().fit(x[own], y[own], weight[own])
+            line = Ridge(penalty).fit(x[own], y[own], weight[own] / weight.mean())
             low, high = y[own].min(), y[own].max()
             if there.any():
                 margin = 0.25 * (high - low)
@@ -181,6 +182,7 @@ def test_errors():
     for options, message in [
         ({"window": 1}, "window must be at least 2 coarse pixels"),
         ({"trees": 0}, "trees must be a positive integer"),
+        ({"penalty": -1.0}, "penalty must be finite and not negative"),
         ({"homogeneity": 0.0}, "homogeneity must be positive"),
         ({"factor": 2}, r"ndvi \(32, 32, 1\) must be 2 times finer"),
     ]:
