@@ -61,7 +61,7 @@ def test_daily_and_eight_day_patches_are_mixed_only_when_asked_for(place, mixed,
     granule = simulate_granule(1, date=DATES[0], size=64, cloud_fraction=0, product="MOD11A2", landscape=place)
     (path,) = write_granule(granule, mixed)
     try:
-        with pytest.raises(InputError, match=r"MOD11A1 \(daily, .*\) and MOD11A2 \(means of 8 days, .*mix-periods"):
+        with pytest.raises(InputError, match=r"MOD11A1 \(daily, .*\) and MOD11A2 \(means of 8 days, .*mix_periods"):
             prepare(config(mixed, tmp_path))
         with pytest.raises(InputError, match="a mean of eight days holds days of other splits"):
             prepare(config(mixed, tmp_path, mix_periods=True, split_by="day"))

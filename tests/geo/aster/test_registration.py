@@ -131,7 +131,7 @@ def test_lst_registers_where_ndvi_says_nothing(tmp_path):
         assert found.by == "lst"
         np.testing.assert_allclose(found.shift, KNOWN_SHIFT, atol=0.15)
     unlike = np.random.default_rng(1).normal(300, 3, pair.aster.shape).astype(np.float32)
-    with pytest.raises(InputError, match=r"001: MODIS and ASTER LST tell no shift .*--registration none"):
+    with pytest.raises(InputError, match=r"001: MODIS and ASTER LST tell no shift .*`registration` none"):
         register_pair(dataclasses.replace(pair, aster=unlike))
 
 
