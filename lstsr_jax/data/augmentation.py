@@ -9,6 +9,7 @@ import numpy as np
 import scipy.ndimage
 
 from lstsr_jax.config import Config
+from lstsr_jax.ops.dihedral import ORIENTATIONS, SUBGROUPS, transform
 
 Images = dict[str, np.ndarray]
 """``(S, S, 1)`` arrays by name, NaN where not observed."""
@@ -28,15 +29,15 @@ class Augment(grain.transforms.RandomMap):  # type: ignore[misc]
     def random_map(self, element: Images, rng: np.random.Generator) -> Images:
         """One example, augmented."""
         train = self._train
-        code = int(rng.integers(8))
+        drawn = int(rng.integers(len(ORIENTATIONS)))
         if train.crop:
             row, col = rng.integers(0, element["lst"].shape[0] - train.crop + 1, 2)
             window = np.s_[row : row + train.crop, col : col + train.crop]
             element = {name: values[window] for name, values in element.items()}
-        if train.augment == "flip":
-            code &= 1
-        if train.augment != "none":
-            element = {name: np.ascontiguousarray(turn(values, code)) for name, values in element.items()}
+        orientations = SUBGROUPS[train.augment]
+        if len(orientations) > 1:
+            turn = orientations[drawn % len(orientations)]
+            element = {name: np.ascontiguousarray(transform(values, turn)) for name, values in element.items()}
         if "ndvi" in element and rng.random() < train.guide_dropout:
             element = {**element, "ndvi": np.full_like(element["ndvi"], np.nan)}
         if train.input_noise_k:
@@ -48,11 +49,6 @@ class Augment(grain.transforms.RandomMap):  # type: ignore[misc]
             rows, columns = np.rint(rng.normal(0, train.input_shift_px * train.coarsen, 2)).astype(int)
             element = {**element, "seen": displaced(blurred(element["lst"], sigma), rows, columns)}
         return element
-
-
-def turn(image: np.ndarray, code: int) -> np.ndarray:
-    """One of the 8 flips and rotations of a square image: mirrored for an odd code, then by ``code // 2`` quarters."""
-    return np.rot90(image[:, ::-1] if code & 1 else image, code >> 1)
 
 
 def blurred(image: np.ndarray, sigma: float) -> np.ndarray:

@@ -4,19 +4,7 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-
-def space_to_depth(x: jax.Array, factor: int) -> jax.Array:
-    """``(B, H, W, C)`` -> ``(B, H/f, W/f, f*f*C)``: each block of fine pixels becomes channels, row-major."""
-    batch, height, width, channels = x.shape
-    x = x.reshape(batch, height // factor, factor, width // factor, factor, channels)
-    return jnp.moveaxis(x, 3, 2).reshape(batch, height // factor, width // factor, factor * factor * channels)
-
-
-def depth_to_space(x: jax.Array, factor: int) -> jax.Array:
-    """Inverse of :func:`space_to_depth`: pixel shuffle."""
-    batch, height, width, channels = x.shape
-    x = x.reshape(batch, height, width, factor, factor, channels // factor**2)
-    return jnp.moveaxis(x, 2, 3).reshape(batch, height * factor, width * factor, channels // factor**2)
+from lstsr_jax.ops.blocks import depth_to_space, space_to_depth
 
 
 class ResidualBlock(nn.Module):

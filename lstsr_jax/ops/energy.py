@@ -7,15 +7,8 @@ import jax
 import jax.numpy as jnp
 
 from lstsr_jax.ops._shapes import require_refinement
+from lstsr_jax.ops.blocks import from_blocks, to_blocks
 from lstsr_jax.ops.observed import as_float
-from lstsr_jax.ops.pooling import to_blocks
-
-
-def from_blocks(blocks: jax.Array, factor: int) -> jax.Array:
-    """Inverse of :func:`lstsr_jax.ops.pooling.to_blocks`: ``(..., h, w, f*f, C)`` -> ``(..., h*f, w*f, C)``."""
-    *lead, height, width, _, channels = blocks.shape
-    x = blocks.reshape(*lead, height, width, factor, factor, channels)
-    return jnp.moveaxis(x, -3, -4).reshape(*lead, height * factor, width * factor, channels)
 
 
 def conserve_energy(fine: jax.Array, coarse: jax.Array) -> jax.Array:

@@ -7,15 +7,8 @@ import jax
 import jax.numpy as jnp
 
 from lstsr_jax.ops._shapes import require_factor, require_image
+from lstsr_jax.ops.blocks import to_blocks
 from lstsr_jax.ops.observed import as_float
-
-
-def to_blocks(x: jax.Array, factor: int) -> jax.Array:
-    """Cut ``(..., H, W, C)`` into blocks ``(..., H/f, W/f, f*f, C)``, row-major inside a block."""
-    *lead, height, width, channels = x.shape
-    x = x.reshape(*lead, height // factor, factor, width // factor, factor, channels)
-    x = jnp.moveaxis(x, -3, -4)
-    return x.reshape(*lead, height // factor, width // factor, factor * factor, channels)
 
 
 def l4_pool(lst: jax.Array, factor: int = 4) -> jax.Array:

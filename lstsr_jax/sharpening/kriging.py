@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 from scipy.interpolate import CubicSpline
 
 from lstsr_jax.ops._shapes import require_factor
-from lstsr_jax.ops.energy import from_blocks
+from lstsr_jax.ops.blocks import from_blocks
 from lstsr_jax.sharpening.regularisation import PIXEL_SIZE, log_ranges, point_model, regularise
 from lstsr_jax.sharpening.variogram import require_window
 

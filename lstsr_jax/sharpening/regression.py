@@ -9,10 +9,10 @@ import jax
 import jax.numpy as jnp
 
 from lstsr_jax.ops._shapes import require_factor, require_image
-from lstsr_jax.ops.energy import from_blocks
+from lstsr_jax.ops.blocks import from_blocks, to_blocks
 from lstsr_jax.ops.gaps import fill_gaps
 from lstsr_jax.ops.observed import as_float, require_ndvi
-from lstsr_jax.ops.pooling import pool_ndvi, to_blocks
+from lstsr_jax.ops.pooling import pool_ndvi
 
 POOLS = ("mean", "l4")
 _IMAGE = (-3, -2, -1)

@@ -5,7 +5,8 @@ import pytest
 
 from lstsr_jax.config import ModelConfig
 from lstsr_jax.models import create_model
-from lstsr_jax.models.edsr import EDSR, depth_to_space, space_to_depth
+from lstsr_jax.models.edsr import EDSR
+from lstsr_jax.ops.blocks import depth_to_space, space_to_depth
 from lstsr_jax.predictor import Normalization, Predictor, guide_channels
 
 

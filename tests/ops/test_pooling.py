@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from lstsr_jax.ops import pooling
+from lstsr_jax.ops.blocks import to_blocks
 
 l4_pool = jax.jit(pooling.l4_pool, static_argnames="factor")  # compiling op by op would take most of the time
 
@@ -72,14 +73,14 @@ def test_constants_stay(value):
 
 
 def test_lies_between_the_mean_and_the_maximum():
-    blocks = pooling.to_blocks(jnp.asarray(_field((16, 24, 1)), jnp.float32), 4)
+    blocks = to_blocks(jnp.asarray(_field((16, 24, 1)), jnp.float32), 4)
     got = l4_pool(jnp.asarray(_field((16, 24, 1)), jnp.float32))
     assert (got > blocks.mean(-2)).all()
     assert (got < blocks.max(-2)).all()
 
 
 def test_blocks_are_row_major_and_in_place():
-    blocks = pooling.to_blocks(jnp.arange(24.0).reshape(4, 6, 1), 2)
+    blocks = to_blocks(jnp.arange(24.0).reshape(4, 6, 1), 2)
     assert blocks.shape == (2, 3, 4, 1)
     np.testing.assert_array_equal(blocks[1, 2, :, 0], [16, 17, 22, 23])
 

@@ -6,8 +6,8 @@ import grain
 import numpy as np
 
 from lstsr_jax.config import Config
-from lstsr_jax.data.augmentation import turn
 from lstsr_jax.errors import InputError
+from lstsr_jax.ops.dihedral import transform
 from lstsr_jax.training.pairs.examples import PairExample
 
 _AHEAD = 4  # batches that are made before they are asked for: pairs are large
@@ -27,7 +27,7 @@ class AugmentPair(grain.transforms.RandomMap):  # type: ignore[misc]
         """One pair, augmented."""
         train, code = self._train, int(rng.integers(8))
         code = {"none": 0, "flip": code & 1, "dihedral": code}[train.augment]
-        images = {name: np.ascontiguousarray(turn(element[name], code)) for name in ("coarse", "ndvi")}
+        images = {name: np.ascontiguousarray(transform(element[name], code)) for name in ("coarse", "ndvi")}
         rows, columns = turned_places(element["rows"], element["columns"], element["ndvi"].shape[0], code)
         element = {**element, **images, "rows": rows, "columns": columns}
         if rng.random() < train.guide_dropout:

@@ -8,9 +8,9 @@ import numpy as np
 import optax
 import pytest
 
-from lstsr_jax.data.augmentation import turn
 from lstsr_jax.evaluation import evaluate_pairs
 from lstsr_jax.models import create_model
+from lstsr_jax.ops.dihedral import transform
 from lstsr_jax.predictor import Normalization, Predictor, input_channels
 from lstsr_jax.training.pairs.batches import PairBatches, scoring_batches, turned_places
 from lstsr_jax.training.pairs.examples import read_examples
@@ -126,7 +126,7 @@ def test_places_turn_with_the_image(code):
     at = np.random.default_rng(code).integers(0, 6, (2, 3, 4))
     down, right = turned_places(*at, 6, code)
     for field in (rows, columns):
-        np.testing.assert_array_equal(turn(field[..., None], code)[down, right, 0], field[at[0], at[1]])
+        np.testing.assert_array_equal(transform(field[..., None], code)[down, right, 0], field[at[0], at[1]])
 
 
 def test_turned_pairs_score_the_same_against_the_same_aster(predictor, examples, pairs_config):

@@ -1,0 +1,34 @@
+"""The eight flips and rotations of a square image: the dihedral group, in one order for training and self-ensemble."""
+
+from typing import Final, TypeVar
+
+import jax
+import numpy as np
+
+_Array = TypeVar("_Array", jax.Array, np.ndarray)
+
+ORIENTATIONS: Final = tuple(range(8))
+"""Orientation ``2 q + m``: mirrored left to right if ``m``, then turned by ``q`` quarter turns (as ``numpy.rot90``)."""
+SUBGROUPS: Final = {"none": ORIENTATIONS[:1], "flip": ORIENTATIONS[:2], "dihedral": ORIENTATIONS}
+"""Orientations by the name of the training augmentation that draws from them."""
+
+
+def transform(x: _Array, orientation: int) -> _Array:
+    """Bring ``(..., H, W, C)`` into an orientation of :data:`ORIENTATIONS`; an odd number of turns swaps H and W."""
+    quarter_turns, mirrored = divmod(orientation, 2)
+    return _turn(x[..., ::-1, :] if mirrored else x, quarter_turns)
+
+
+def inverse(x: _Array, orientation: int) -> _Array:
+    """Undo :func:`transform`."""
+    quarter_turns, mirrored = divmod(orientation, 2)
+    x = _turn(x, -quarter_turns % 4)
+    return x[..., ::-1, :] if mirrored else x
+
+
+def _turn(x: _Array, quarter_turns: int) -> _Array:
+    if quarter_turns == 2:
+        return x[..., ::-1, ::-1, :]
+    if quarter_turns == 1:
+        return x[..., ::-1, :].swapaxes(-3, -2)
+    return x.swapaxes(-3, -2)[..., ::-1, :] if quarter_turns == 3 else x
