@@ -23,7 +23,15 @@ if TYPE_CHECKING:
     from lstsr_jax.ops.metrics import psnr, rmse, ssim
     from lstsr_jax.ops.pooling import l4_pool
     from lstsr_jax.ops.resize import upsample
-    from lstsr_jax.predictor import Normalization, Predictor, coarse_to_fine, load_predictor, save_predictor
+    from lstsr_jax.predictor import (
+        Normalization,
+        Predictor,
+        SuperResolver,
+        as_super_resolver,
+        coarse_to_fine,
+        load_predictor,
+        save_predictor,
+    )
     from lstsr_jax.scene import super_resolve_scene, super_resolve_spread
     from lstsr_jax.sharpening import atprk, dms, tsharp
     from lstsr_jax.training import Stopped, train
@@ -55,6 +63,8 @@ _HOME = {
     # prediction
     "Normalization": "lstsr_jax.predictor",
     "Predictor": "lstsr_jax.predictor",
+    "SuperResolver": "lstsr_jax.predictor",
+    "as_super_resolver": "lstsr_jax.predictor",
     "coarse_to_fine": "lstsr_jax.predictor",
     "load_predictor": "lstsr_jax.predictor",
     "save_predictor": "lstsr_jax.predictor",
@@ -84,7 +94,9 @@ __all__ = [
     "Normalization",
     "Predictor",
     "Stopped",
+    "SuperResolver",
     "TrainConfig",
+    "as_super_resolver",
     "atprk",
     "coarse_to_fine",
     "conserve_energy",

@@ -5,7 +5,7 @@ import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import tyro
 
@@ -26,10 +26,10 @@ class PredictArguments:
     """LST at 1 km: granules (.hdf, .h5), GeoTIFF layers (<granule>_LST_Day_1km.tif), AppEEARS or OPeNDAP netCDF, or
     directories of them (docs/products.md)."""
     checkpoint: Annotated[str | None, tyro.conf.arg(metavar="C", help=CHECKPOINT_HELP)] = None
-    method: Literal["bicubic", "atprk", "dms"] | None = None
-    """The same product without a network. dms needs the extra dms."""
+    method: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = None
+    """The same product without a network: nearest, bilinear, bicubic, bicubic-conserved, tsharp, atprk."""
     ndvi: Annotated[Path | None, tyro.conf.arg(metavar="FILE|DIR")] = None
-    """NDVI, such as MOD13Q1, MOD13A1 or VNP13A2, or a directory of it, for atprk, dms and guided networks."""
+    """NDVI, such as MOD13Q1, MOD13A1 or VNP13A2, or a directory of it, for tsharp, atprk and guided networks."""
     output_dir: Path = Path("predictions")
     """Receives <granule>_LST_Day_250m.tif, <granule>_QC_Day_250m.tif and <granule>_LST_Day_250m.png."""
     conserve_energy: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
@@ -72,7 +72,7 @@ def main() -> None:
 
     start_jax()
     request = arguments.request
-    method = choose_method(arguments.checkpoint, arguments.method, arguments.ndvi, request)
+    method = choose_method(arguments.checkpoint, arguments.method, arguments.ndvi)
     report = predict(arguments.files, arguments.output_dir, method, request, command=arguments.command)
     print(as_flags(str(report)))
     if report.failed:

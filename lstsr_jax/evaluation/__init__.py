@@ -3,7 +3,6 @@
 from lstsr_jax.evaluation.cases import Case, cases
 from lstsr_jax.evaluation.evaluation import Evaluation, evaluate
 from lstsr_jax.evaluation.leaks import check_unseen, trained_on_patches
-from lstsr_jax.evaluation.methods import Method
 from lstsr_jax.evaluation.pairs.evaluation import PairsEvaluation, evaluate_pairs
 from lstsr_jax.evaluation.pairs.report import write_pairs_report
 from lstsr_jax.evaluation.protocols import PROTOCOLS, Protocol, protocol
@@ -16,7 +15,6 @@ __all__ = [
     "PROTOCOLS",
     "Case",
     "Evaluation",
-    "Method",
     "PairsEvaluation",
     "Protocol",
     "Reliability",

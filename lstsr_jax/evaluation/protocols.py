@@ -14,13 +14,11 @@ class MethodSettings:
 
     Attributes:
         network_upsampling: interpolation of the networks' input, or None for what each was trained with.
-        tsharp: options of TsHARP.
-        atprk: options of ATPRK.
+        options: of the methods that need no checkpoint, by name.
     """
 
     network_upsampling: Upsampling | None = None
-    tsharp: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-    atprk: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    options: Mapping[str, Mapping[str, Any]] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -59,8 +57,11 @@ PAPER = Protocol(
     crop=0,
     crop_learned=4,
     baseline="bilinear",
-    tsharp={"ndvi_pool": "l4"},
-    atprk={"ndvi_pool": "l4", "window": 3, "border": "paper"},
+    options={
+        "tsharp": {"ndvi_pool": "l4"},
+        "atprk": {"ndvi_pool": "l4", "window": 3, "border": "paper"},
+        "atprk-mean": {"window": 3, "border": "paper"},
+    },
 )
 PROTOCOLS = {protocol.name: protocol for protocol in (STRICT, PAPER)}
 

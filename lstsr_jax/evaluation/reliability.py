@@ -20,9 +20,7 @@ from lstsr_jax.errors import InputError
 from lstsr_jax.evaluation.cases import BATCH, Case, cases, crop
 from lstsr_jax.evaluation.markdown import markdown_table
 from lstsr_jax.evaluation.protocols import STRICT, Protocol
-from lstsr_jax.predictor import Predictor, SpreadCalibration
-from lstsr_jax.predictor.self_ensemble import mean_and_spread
-from lstsr_jax.scene import conserves_energy
+from lstsr_jax.predictor import Calibrated, Predictor, SpreadCalibration, SuperResolver
 
 LEVELS = (0.5, 0.68, 0.8, 0.9, 0.95, 0.99)
 STATED = 0.9
@@ -33,7 +31,7 @@ FITTED_ON = "validation"
 class Spreads:
     """Gathers, over cases, the error of a self-ensemble's mean and its spread at every scored pixel."""
 
-    def __init__(self, predictor: Predictor, border: int) -> None:
+    def __init__(self, predictor: SuperResolver, border: int) -> None:
         """Of ``predictor``, leaving ``border`` pixels out on each side."""
         self._predictor, self._border = predictor, border
         self._errors: list[np.ndarray] = []
@@ -41,11 +39,8 @@ class Spreads:
 
     def add(self, case: Case) -> None:
         """Run the self-ensemble on a case."""
-        predictor = self._predictor
-        guide = (jnp.asarray(case.ndvi),) if predictor.guided and case.ndvi is not None else ()
-        mean, spread = mean_and_spread(
-            predictor.single, case.coarse, *guide, conserve=conserves_energy(predictor), known=predictor.orientations
-        )
+        guide = jnp.asarray(case.ndvi) if self._predictor.needs_ndvi and case.ndvi is not None else None
+        mean, spread = self._predictor.ensemble(case.coarse, guide)
         scored = np.asarray(crop(case.mask & jnp.isfinite(case.truth), self._border))
         self._errors.append(np.asarray(crop(mean - case.truth, self._border))[scored])
         self._spreads.append(np.asarray(crop(spread, self._border))[scored])
@@ -56,7 +51,7 @@ class Spreads:
 
 
 def errors_and_spreads(
-    predictors: Mapping[str, Predictor], dataset: PreparedDataset, split: str, border: int, coarsen_by: int = 1
+    predictors: Mapping[str, SuperResolver], dataset: PreparedDataset, split: str, border: int, coarsen_by: int = 1
 ) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """Error of each self-ensemble's mean and its spread, in K, at every scored pixel of a split, in one pass over it.
 
@@ -114,13 +109,13 @@ class SpreadCheck:
     """The spread of one network's self-ensemble against its errors.
 
     Attributes:
-        fingerprint: of the network.
+        fingerprint: of the network; None of another super-resolver.
         calibration: of its spread: fitted on validation, or the one the network brings.
         errors: of the mean, on the split it is checked on, ``(pixels,)`` K.
         spread: there, ``(pixels,)`` K.
     """
 
-    fingerprint: str
+    fingerprint: str | None
     calibration: SpreadCalibration
     errors: np.ndarray
     spread: np.ndarray
@@ -170,10 +165,11 @@ class Reliability:
 
 
 def calibrate(
-    predictors: Mapping[str, Predictor], dataset: PreparedDataset, border: int, coarsen_by: int = 1
+    predictors: Mapping[str, SuperResolver], dataset: PreparedDataset, border: int, coarsen_by: int = 1
 ) -> dict[str, SpreadCalibration]:
     """The calibration that each network brings, as shipped ones do, or else one fitted on validation."""
-    known = {name: predictor.calibration for name, predictor in predictors.items() if predictor.calibration}
+    brought = {name: one.calibration for name, one in predictors.items() if isinstance(one, Calibrated)}
+    known = {name: calibration for name, calibration in brought.items() if calibration}
     unknown = {name: predictor for name, predictor in predictors.items() if name not in known}
     fitted = {
         name: fit(*found) for name, found in errors_and_spreads(unknown, dataset, FITTED_ON, border, coarsen_by).items()
@@ -182,7 +178,7 @@ def calibrate(
 
 
 def reliability(
-    predictors: Mapping[str, Predictor],
+    predictors: Mapping[str, SuperResolver],
     dataset: PreparedDataset,
     *,
     protocol: Protocol = STRICT,
@@ -212,7 +208,7 @@ def require_other_split(split: str) -> None:
 
 
 def describe(
-    predictors: Mapping[str, Predictor],
+    predictors: Mapping[str, SuperResolver],
     calibrations: Mapping[str, SpreadCalibration],
     found: Mapping[str, tuple[np.ndarray, np.ndarray]],
     split: str,
@@ -220,7 +216,7 @@ def describe(
 ) -> Reliability:
     """Put calibrations and what was found on the other split together."""
     checks = {
-        name: SpreadCheck(predictor.fingerprint, calibrations[name], *found[name])
-        for name, predictor in predictors.items()
+        name: SpreadCheck(one.fingerprint if isinstance(one, Predictor) else None, calibrations[name], *found[name])
+        for name, one in predictors.items()
     }
     return Reliability(checks, split, coarsen_by)

@@ -6,16 +6,17 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import jax
 
 from lstsr_jax.errors import InputError
-from lstsr_jax.evaluation.methods import CLASSICAL, Method, build_methods, classical_method, with_self_ensembles
+from lstsr_jax.evaluation.methods import ScoredMethod, classical_method, network_method, with_self_ensembles
 from lstsr_jax.evaluation.protocols import MethodSettings
-from lstsr_jax.predictor import Predictor
+from lstsr_jax.methods import METHODS
+from lstsr_jax.predictor import DEFAULT_FACTOR, Predictor, SuperResolver, as_super_resolver
 from lstsr_jax.predictor.checkpoint import checkpoint_name
+from lstsr_jax.predictor.resolver import name_of
 
-Row = str | Predictor | Method | Callable[[jax.Array], jax.Array]
-"""The name of a classical method, a network, any function ``(B, h, w, 1)`` K -> ``(B, h*f, w*f, 1)`` K, or a
-:class:`Method`, for a function that takes NDVI too or is to be scored without the border of networks."""
-Classical = Callable[[str, MethodSettings, int], Method]
-DEFAULT_FACTOR = 4
+Row = str | SuperResolver | Callable[[jax.Array], jax.Array]
+"""The name of a method of :data:`lstsr_jax.methods.METHODS`, a network or another super-resolver, or any function
+``(B, h, w, 1)`` K -> ``(B, h*f, w*f, 1)`` K; one that takes NDVI too is wrapped by
+:func:`lstsr_jax.as_super_resolver`."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -28,7 +29,7 @@ class Rows:
         own: names of the rows that are neither classical nor a self-ensemble.
     """
 
-    methods: list[Method]
+    methods: list[ScoredMethod]
     networks: dict[str, Predictor]
     own: list[str]
 
@@ -46,17 +47,17 @@ class Rows:
 
 
 def common_factor(rows: Iterable[Row], factor: int | None) -> int:
-    """The factor of a table: the one given, that of its networks, else 4.
+    """The factor of a table: the one given, that of its networks and other super-resolvers, else 4.
 
     Raises:
         InputError: if they differ.
     """
-    networks = {row.factor for row in rows if isinstance(row, Predictor)}
-    if len(networks) > 1:
-        raise InputError(f"`checkpoint`: the networks differ in factor ({sorted(networks)}); evaluate them apart")
-    if factor is not None and networks - {factor}:
-        raise InputError(f"factor {factor}: the networks have {networks.pop()}; evaluate them apart")
-    return factor or next(iter(networks), DEFAULT_FACTOR)
+    factors = {row.factor for row in rows if isinstance(row, SuperResolver)}
+    if len(factors) > 1:
+        raise InputError(f"`checkpoint`: the networks differ in factor ({sorted(factors)}); evaluate them apart")
+    if factor is not None and factors - {factor}:
+        raise InputError(f"factor {factor}: the networks have {factors.pop()}; evaluate them apart")
+    return factor or next(iter(factors), DEFAULT_FACTOR)
 
 
 def name_rows(rows: Sequence[Row] | Mapping[str, Row]) -> dict[str, Row]:
@@ -71,7 +72,7 @@ def name_rows(rows: Sequence[Row] | Mapping[str, Row]) -> dict[str, Row]:
     """
     if isinstance(rows, Mapping):
         for name, row in rows.items():
-            if name in CLASSICAL and row != name:
+            if name in METHODS and row != name:
                 raise InputError(f"row {name}: is the name of a classical method; choose another")
         return dict(rows)
     several = sum(isinstance(row, Predictor) for row in rows) > 1
@@ -87,7 +88,6 @@ def build_rows(
     factor: int,
     *,
     self_ensemble: bool = False,
-    classical: Classical = classical_method,
 ) -> Rows:
     """The rows of a table.
 
@@ -96,7 +96,6 @@ def build_rows(
         settings: of the protocol.
         factor: of all rows.
         self_ensemble: add each network's self-ensemble below it.
-        classical: makes the method of a name.
 
     Raises:
         InputError: if there is no row, or a classical method is unknown.
@@ -111,37 +110,27 @@ def build_rows(
         if name in networks:
             group = groups[name] = {}
         group[name] = network
-    methods: list[Method] = []
+    methods: list[ScoredMethod] = []
     for name, row in named.items():
         if isinstance(row, str):
-            methods.append(dataclasses.replace(classical(row, settings, factor), name=name))
+            methods.append(dataclasses.replace(classical_method(row, settings, factor), name=name))
         elif isinstance(row, Predictor):
-            methods += build_methods([], groups[name], settings, factor)
-        elif isinstance(row, Method):
-            methods.append(dataclasses.replace(row, name=name))
+            methods += [network_method(key, network, settings) for key, network in groups[name].items()]
         else:
-            methods.append(Method(name, _without_ndvi(row)))
+            methods.append(ScoredMethod(name, as_super_resolver(row, factor)))
     return Rows(methods, with_ensembles, [name for name, row in named.items() if not isinstance(row, str)])
 
 
-def _without_ndvi(function: Callable[[jax.Array], jax.Array]) -> Callable[[jax.Array, object], jax.Array]:
-    return lambda coarse, ndvi: function(coarse)
-
-
 def _name(row: Row, several: bool) -> str:
-    if isinstance(row, Method):
-        return row.name
     if isinstance(row, Predictor):
         return checkpoint_name(row.provenance.path) if several and row.provenance else row.config.name
-    function = getattr(row, "func", row)  # of a functools.partial
-    name = str(getattr(function, "__name__", type(function).__name__))
-    return name if name.isidentifier() else "function"  # <lambda>
+    return row if isinstance(row, str) else name_of(row)
 
 
 def _unique(name: str, taken: Mapping[str, object]) -> str:
     """``name``, or ``name-2`` and so on where it is taken or that of a classical method."""
     unique, number = name, 1
-    while unique in taken or unique.removesuffix("-mean") in CLASSICAL:
+    while unique in taken or unique in METHODS:
         number += 1
         unique = f"{name}-{number}"
     return unique

@@ -10,7 +10,7 @@ import numpy as np
 
 from lstsr_jax.errors import InputError
 from lstsr_jax.evaluation.cases import Case, crop
-from lstsr_jax.evaluation.methods import Method
+from lstsr_jax.evaluation.methods import ScoredMethod
 from lstsr_jax.evaluation.protocols import Protocol
 from lstsr_jax.ops import metrics
 
@@ -69,7 +69,7 @@ def _compare(truth: jax.Array, mask: jax.Array, fine: jax.Array) -> dict[str, ja
 class Scoring:
     """Scores methods on one case after the other."""
 
-    def __init__(self, methods: Sequence[Method], protocol: Protocol) -> None:
+    def __init__(self, methods: Sequence[ScoredMethod], protocol: Protocol) -> None:
         """Score ``methods`` as ``protocol`` says."""
         self._methods, self._protocol = methods, protocol
         self._parts: dict[str, list[dict[str, np.ndarray]]] = {method.name: [] for method in methods}
@@ -106,7 +106,7 @@ class Scoring:
                 raise InputError(f"{method.name}: not finite on a patch of {granule}; retrain it or leave it out")
             self._parts[method.name].append(found)
 
-    def _scores(self, method: Method, case: Case) -> dict[str, np.ndarray]:
+    def _scores(self, method: ScoredMethod, case: Case) -> dict[str, np.ndarray]:
         fine = jnp.asarray(method.apply(case.coarse, case.ndvi))
         if fine.shape != case.truth.shape:
             raise InputError(
@@ -118,7 +118,7 @@ class Scoring:
         )
         return scores
 
-    def _counted(self, method: Method) -> list[np.ndarray]:
+    def _counted(self, method: ScoredMethod) -> list[np.ndarray]:
         return self._with_ndvi if method.needs_ndvi else self._scorable
 
     def scores(self) -> Scores:

@@ -1,6 +1,7 @@
 """A trained model as a pure function of the coarse field, on disk and in memory."""
 
 import dataclasses
+import functools
 import hashlib
 import json
 from pathlib import Path
@@ -28,8 +29,8 @@ from lstsr_jax.predictor.checkpoint import (
 )
 from lstsr_jax.predictor.path import Normalization, coarse_to_fine, input_channels
 from lstsr_jax.predictor.provenance import Provenance
-from lstsr_jax.predictor.resolver import SpreadCalibration
-from lstsr_jax.predictor.self_ensemble import known_mean
+from lstsr_jax.predictor.resolver import FunctionResolver, SpreadCalibration, SuperResolver
+from lstsr_jax.predictor.self_ensemble import known_mean, mean_and_spread
 
 Variables = Any
 """Flax variables: a dict with ``params`` and ``batch_stats``."""
@@ -40,8 +41,10 @@ class Predictor:
     """A trained model as a pure function of the coarse field.
 
     ``predictor(coarse)`` maps ``(B, h, w, 1)`` K without NaN to ``(B, h*f, w*f, 1)`` K; a guided model takes
-    ``predictor(coarse, ndvi)`` with fine NDVI ``(B, h*f, w*f, 1)``, NaN where there is none. It is jitted, may be used
-    under ``jax.grad`` and ``jax.vmap``, and is itself a pytree whose leaves are the variables.
+    ``predictor(coarse, ndvi)`` with fine NDVI ``(B, h*f, w*f, 1)``, NaN where there is none. It is jitted and may be
+    used under ``jax.jit``, ``jax.grad`` and ``jax.vmap``. It is a :class:`lstsr_jax.SuperResolver`, and a pytree whose
+    leaves are the variables: they are bound to no device until :func:`jax.device_put` places them, and follow the
+    placement of ``coarse``.
     """
 
     variables: Variables
@@ -49,7 +52,8 @@ class Predictor:
     config: ModelConfig = struct.field(pytree_node=False)
     normalization: Normalization = struct.field(pytree_node=False)
     denoises: bool = struct.field(pytree_node=False, default=False)
-    """Trained to see through the noise of its input, so that pooling its output does not give the input back."""
+    """Trained to see through the noise of its input, so that pooling its output does not give the input back: maps are
+    not corrected, see ``conserves_energy``."""
     calibration: SpreadCalibration | None = struct.field(pytree_node=False, default=None)
     """Of its self-ensemble's spread at the scale it was trained at, if it was measured."""
     product_calibration: SpreadCalibration | None = struct.field(pytree_node=False, default=None)
@@ -74,21 +78,54 @@ class Predictor:
         Raises:
             ValueError: if ``coarse`` is not ``(B, h, w, 1)``, or NDVI is given that does not fit it or the model.
         """
+        answer: jax.Array = (_predict_mean if self.ensembles else _predict)(self, *self._checked(coarse, ndvi))
+        return answer
+
+    def ensemble(self, coarse: jax.Array, ndvi: jax.Array | None = None) -> tuple[jax.Array, jax.Array]:
+        """The self-ensemble: the network run in the eight flips and rotations of its input, compiled as a whole.
+
+        Args:
+            coarse: as for a call.
+            ndvi: as for a call.
+
+        Returns:
+            Mean over the ``orientations`` it was trained with, and standard deviation over all eight, both
+            ``(B, h*f, w*f, 1)`` K; of what is corrected, if it ``conserves_energy``.
+
+        Raises:
+            ValueError: as for a call.
+        """
+        found: tuple[jax.Array, jax.Array] = _predict_ensemble(self, *self._checked(coarse, ndvi))
+        return found
+
+    def _checked(self, coarse: jax.Array, ndvi: jax.Array | None) -> tuple[jax.Array, ...]:
         coarse = as_float("coarse", coarse)
         require_image("coarse", coarse.shape)
         if coarse.ndim != 4 or coarse.shape[-1] != 1:
             raise ValueError(f"coarse must be (B, h, w, 1) in kelvin, got {coarse.shape}: add or select axes")
-        if ndvi is not None:
-            if not self.guided:
-                raise ValueError("this model is not guided by NDVI: call predictor(coarse)")
-            ndvi = as_float("ndvi", ndvi)
-            if require_refinement(ndvi.shape, coarse.shape) != self.factor:
-                raise ValueError(f"ndvi {ndvi.shape} must be coarse {coarse.shape} times the factor {self.factor}")
-        if not self.ensembles:
-            fine: jax.Array = _predict(self, coarse, ndvi)
-            return fine
-        guide = () if ndvi is None else (ndvi,)
-        return known_mean(self.single, coarse, *guide, conserve=self.config.conserve_energy, known=self.orientations)
+        if ndvi is None:
+            return (coarse,)
+        if not self.guided:
+            raise ValueError("this model is not guided by NDVI: call predictor(coarse)")
+        ndvi = as_float("ndvi", ndvi)
+        if require_refinement(ndvi.shape, coarse.shape) != self.factor:
+            raise ValueError(f"ndvi {ndvi.shape} must be coarse {coarse.shape} times the factor {self.factor}")
+        return coarse, ndvi
+
+    def __hash__(self) -> int:
+        """Of everything but the arrays."""
+        return hash((self.own_module, *(getattr(self, name) for name in _STATIC)))
+
+    def __eq__(self, other: object) -> bool:
+        """Whether both answer alike: the same object, or equal settings and equal arrays."""
+        if self is other:
+            return True
+        if not isinstance(other, Predictor):
+            return NotImplemented
+        if any(getattr(self, name) != getattr(other, name) for name in ("module", *_STATIC)):
+            return False
+        mine, its = (dict(jax.tree_util.tree_leaves_with_path(one.variables)) for one in (self, other))
+        return mine.keys() == its.keys() and all(_same_array(mine[path], its[path]) for path in mine)
 
     @property
     def metadata(self) -> dict[str, Any]:
@@ -138,17 +175,71 @@ class Predictor:
         return self.config.guide == "ndvi"
 
     @property
+    def needs_ndvi(self) -> bool:
+        """As ``guided``: without NDVI a guided model answers too, as where all of it is missing."""
+        return self.guided
+
+    @property
+    def conserves_energy(self) -> bool:
+        """Whether maps are corrected so that pooling them gives back their source: unless it ``denoises``."""
+        return not self.denoises
+
+    @property
+    def map_calibration(self) -> SpreadCalibration | None:
+        """Of the spread of its maps: against ASTER if that was measured, else as at the scale of training."""
+        return self.product_calibration or self.calibration
+
+    @property
     def factor(self) -> int:
         """Fine resolution = coarse x factor."""
         return self.config.factor
 
 
+_STATIC = ("config", "normalization", "denoises", "calibration", "product_calibration", "orientations", "ensembles")
+
+
+def _same_array(one: Any, other: Any) -> bool:
+    if one is other:
+        return True
+    if isinstance(one, jax.core.Tracer) or isinstance(other, jax.core.Tracer):
+        return False
+    return bool(np.array_equal(one, other))
+
+
+def with_energy(resolver: SuperResolver, conserve: bool | None) -> SuperResolver:
+    """The same super-resolver with another answer to whether maps are corrected.
+
+    Args:
+        resolver: any.
+        conserve: whether they are; None: as the resolver says.
+    """
+    if conserve is None or conserve == resolver.conserves_energy:
+        return resolver
+    if isinstance(resolver, Predictor):
+        return dataclasses.replace(resolver, denoises=not conserve)
+    if isinstance(resolver, FunctionResolver):
+        return dataclasses.replace(resolver, conserves_energy=conserve)
+    return FunctionResolver(resolver, resolver.factor, resolver.needs_ndvi, conserve)
+
+
 @jax.jit
-def _predict(predictor: Predictor, coarse: jax.Array, ndvi: jax.Array | None) -> jax.Array:
+def _predict(predictor: Predictor, coarse: jax.Array, ndvi: jax.Array | None = None) -> jax.Array:
     def network(x: jax.Array) -> jax.Array:
         return predictor.module.apply(predictor.variables, x)  # type: ignore[return-value]
 
     return coarse_to_fine(network, coarse, predictor.config, predictor.normalization, ndvi)
+
+
+@jax.jit
+def _predict_mean(predictor: Predictor, *inputs: jax.Array) -> jax.Array:
+    conserve, known = predictor.config.conserve_energy, predictor.orientations
+    return known_mean(functools.partial(_predict, predictor), *inputs, conserve=conserve, known=known, traced=True)
+
+
+@jax.jit
+def _predict_ensemble(predictor: Predictor, *inputs: jax.Array) -> tuple[jax.Array, jax.Array]:
+    conserve, known = predictor.conserves_energy, predictor.orientations
+    return mean_and_spread(functools.partial(_predict, predictor), *inputs, conserve=conserve, known=known, traced=True)
 
 
 def save_predictor(directory: str | Path, predictor: Predictor) -> None:
@@ -194,6 +285,7 @@ def load_predictor(path: str | Path, *, module: nn.Module | None = None) -> Pred
     here = jax.sharding.SingleDeviceSharding(jax.devices()[0])
     abstract = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=here), abstract)
     variables = read_variables(directory, abstract)
+    variables = jax.tree.map(lambda leaf: jnp.asarray(jax.device_get(leaf)), variables)  # bound to no device
     expected = weights.expected_fingerprint(directory)
     if expected is not None and fingerprint(variables) != expected:
         raise InputError(f"{directory}: the weights are not those that were shipped; install the package again")

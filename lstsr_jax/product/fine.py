@@ -12,7 +12,7 @@ from lstsr_jax.errors import InputError
 from lstsr_jax.geo import Grid, Scene, aggregate_l4, refine_transform
 from lstsr_jax.ops.observed import PLAUSIBLE_K
 from lstsr_jax.product.guide import Guide, read_guide
-from lstsr_jax.product.methods import Method
+from lstsr_jax.product.methods import MapMethod
 from lstsr_jax.product.region import crop, inside, locate
 from lstsr_jax.product.request import Request
 from lstsr_jax.scene.tiling import Progress
@@ -66,7 +66,7 @@ class FineScene:
         return named if self.spread is None else {**named, f"LST {self.spread_kind} (K)": self.spread}
 
 
-def super_resolve(scene: Scene, method: Method, request: Request, progress: Progress | None = None) -> FineScene:
+def super_resolve(scene: Scene, method: MapMethod, request: Request, progress: Progress | None = None) -> FineScene:
     """Super-resolve the part of a scene that was asked for.
 
     The network sees a margin of one tile overlap around it, as far as the scene goes.
@@ -84,6 +84,7 @@ def super_resolve(scene: Scene, method: Method, request: Request, progress: Prog
         OutsideError: if the scene does not reach the region.
         InputError: if the region or the NDVI cannot be used.
     """
+    method = method.asked_for(request)
     region, factor = locate(scene, request), method.factor
     context = region.grown(request.overlap, scene.lst.shape)
     seen, source = crop(scene, context), crop(scene, region)
@@ -93,7 +94,7 @@ def super_resolve(scene: Scene, method: Method, request: Request, progress: Prog
         shape = (seen.lst.shape[0] * factor, seen.lst.shape[1] * factor)
         guide = read_guide(method.ndvi, seen, refine_transform(seen.transform, factor), shape)
     wanted = region.within(context).slices(factor)
-    lst, spread = method.apply(seen.lst, None if guide is None else guide.ndvi, progress)
+    lst, spread = method.apply(seen.lst, None if guide is None else guide.ndvi, request, progress)
     lst = lst[wanted]
     quality = source.quality
     residual = _residual(lst, source.lst, factor)

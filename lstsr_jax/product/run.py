@@ -30,7 +30,7 @@ from lstsr_jax.product.files import output_path, read_tags, require_format, writ
 from lstsr_jax.product.fine import FineScene, super_resolve
 from lstsr_jax.product.guide import find_ndvi
 from lstsr_jax.product.identity import Identity, SourceFile, options_of, sources_of
-from lstsr_jax.product.methods import Method
+from lstsr_jax.product.methods import MapMethod
 from lstsr_jax.product.quick_look import draw_quick_look
 from lstsr_jax.product.region import OutsideError
 from lstsr_jax.product.request import Request
@@ -92,7 +92,9 @@ class Report:
         return printable("\n".join(text))
 
 
-def predict(files: Sequence[Path], output_dir: Path, method: Method, request: Request, *, command: str = "") -> Report:
+def predict(
+    files: Sequence[Path], output_dir: Path, method: MapMethod, request: Request, *, command: str = ""
+) -> Report:
     """Make a product of every LST layer of granules, and draw it.
 
     A product carries its sources, the method's fingerprint and the request: one that an earlier run finished alike is
@@ -113,6 +115,7 @@ def predict(files: Sequence[Path], output_dir: Path, method: Method, request: Re
         InputError: if the request cannot be met for any granule.
     """
     request.check()
+    method = method.asked_for(request)
     require_format(request.format)
     make_directory("`output_dir`", output_dir)
     outcomes: list[Outcome] = []
@@ -212,7 +215,7 @@ def _rivals(layers: Iterable[LstLayer], directory: Path, factor: int, format: st
 
 
 def _process(
-    layer: LstLayer, directory: Path, method: Method, request: Request, command: str, made: dict[Path, Path]
+    layer: LstLayer, directory: Path, method: MapMethod, request: Request, command: str, made: dict[Path, Path]
 ) -> Outcome:
     """One layer from file to file; ``made`` holds the source of each output of this run."""
     start, scene = time.perf_counter(), None
@@ -273,14 +276,14 @@ def _is_finished(path: Path, identity: Identity) -> bool:
     return True
 
 
-def _options(layer: LstLayer, request: Request, method: Method) -> dict[str, Any]:
+def _options(layer: LstLayer, request: Request, method: MapMethod) -> dict[str, Any]:
     """What decides a product beside its sources and the method: of a free name also what the user says of it."""
     options = options_of(request, method.conserves)
     free = layer.path.suffix.lower() in TIFF_SUFFIXES and (layer.date or layer.product)
     return {**options, "said": f"{layer.product} {layer.date}"} if free else options
 
 
-def _warnings(fine: FineScene, method: Method) -> tuple[str, ...]:
+def _warnings(fine: FineScene, method: MapMethod) -> tuple[str, ...]:
     guide = fine.guide.warning(method.factor) if fine.guide else ""
     provenance = method.provenance
     product = provenance.foreign_products([fine.source.product]) if provenance else ""
@@ -288,7 +291,7 @@ def _warnings(fine: FineScene, method: Method) -> tuple[str, ...]:
     return tuple(line for line in (guide, product, place) if line)
 
 
-def _note(fine: FineScene, method: Method) -> str:
+def _note(fine: FineScene, method: MapMethod) -> str:
     if fine.observed == 0:
         return "no observation"
     kept = "" if method.conserves else " (not conserved)"
@@ -296,7 +299,7 @@ def _note(fine: FineScene, method: Method) -> str:
     return f"{fine.observed:.1%} observed, energy residual {fine.residual_k:.1e} K{before}{kept}"
 
 
-def _tags(fine: FineScene, method: Method) -> dict[str, str]:
+def _tags(fine: FineScene, method: MapMethod) -> dict[str, str]:
     """Where a product comes from and how it was made."""
     source = fine.source
     return {
@@ -324,7 +327,7 @@ def _time_tags(scene: Scene) -> dict[str, str]:
     return {name: f"{time}Z" for name, time in ends.items()} if observed.known else {}
 
 
-def _energy_tags(fine: FineScene, method: Method) -> dict[str, str]:
+def _energy_tags(fine: FineScene, method: MapMethod) -> dict[str, str]:
     """Whether the map pools back to its source; interpolation onto another grid ends that."""
     conserved, residual = "yes" if method.conserves else "no", f"{fine.residual_k:.2e}"
     if not fine.warped:

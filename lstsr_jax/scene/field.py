@@ -4,6 +4,8 @@ Fields are ``(H, W)`` in kelvin; NaN means no observation.
 """
 
 import functools
+from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -14,7 +16,7 @@ from lstsr_jax.errors import InputError
 from lstsr_jax.ops.energy import conserve_energy as _conserve
 from lstsr_jax.ops.gaps import fill_gaps
 from lstsr_jax.ops.observed import require_kelvin, require_ndvi, with_gaps
-from lstsr_jax.predictor.self_ensemble import mean_and_spread
+from lstsr_jax.predictor import Calibrated, FunctionResolver, SuperResolver, as_super_resolver, with_energy
 from lstsr_jax.scene.tiling import Progress, Refine, Tiling, blend
 
 _STRIP = 64  # coarse rows corrected at a time
@@ -23,7 +25,7 @@ _correct = jax.jit(_conserve)
 
 
 def super_resolve_scene(
-    predictor: Refine,
+    predictor: SuperResolver | Callable[..., Any],
     lst: ArrayLike,
     ndvi: ArrayLike | None = None,
     *,
@@ -40,13 +42,14 @@ def super_resolve_scene(
     to one; tiles without any observation are left out. Beside the result, memory holds one batch of tiles.
 
     Args:
-        predictor: ``(B, h, w, 1)`` K without gaps -> ``(B, h*f, w*f, 1)`` K: from :func:`lstsr_jax.load_predictor`, or
-            any function. Its attribute ``factor`` is f; 4 if it has none.
+        predictor: from :func:`lstsr_jax.load_predictor`, another :class:`lstsr_jax.SuperResolver`, or any function
+            ``(B, h, w, 1)`` K without gaps -> ``(B, h*f, w*f, 1)`` K, which :func:`lstsr_jax.as_super_resolver` wraps.
+            One that fits something to the scene, such as ``method("atprk")``, sees it in one piece with its gaps.
         lst: ``(H, W)`` in K, 150 to 400 where observed; not finite, or masked in a numpy masked array, means not
             observed.
         ndvi: ``(H*f, W*f)``, NaN where there is none: for a predictor guided by it, which is called with both.
         conserve_energy: correct the result so that ``l4_pool(result, f)`` is ``lst`` where observed; None does so
-            unless the predictor ``denoises``.
+            if the predictor ``conserves_energy``.
         tile: side of a tile in coarse pixels. A scene smaller than that is padded by its edge, and cropped.
         overlap: coarse pixels that neighbouring tiles share, or more where the size asks for it; at least 5.
         batch: tiles per call of the predictor; None for 2 on a CPU and 16 elsewhere.
@@ -60,13 +63,13 @@ def super_resolve_scene(
             tiling is impossible, or the predictor returns another shape.
         InputError: if the predictor returns values that are not finite.
     """
-    conserve = conserves_energy(predictor, conserve_energy)
-    fine: NDArray[np.float32] = _scene(predictor, lst, ndvi, 1, conserve, Tiling(tile, overlap, batch), progress)[0]
+    resolver = with_energy(as_super_resolver(predictor), conserve_energy)
+    fine: NDArray[np.float32] = _scene(resolver, resolver, lst, ndvi, 1, Tiling(tile, overlap, batch), progress)[0]
     return fine
 
 
 def super_resolve_spread(
-    predictor: Refine,
+    predictor: SuperResolver | Callable[..., Any],
     lst: ArrayLike,
     ndvi: ArrayLike | None = None,
     *,
@@ -78,7 +81,7 @@ def super_resolve_spread(
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Super-resolve a scene in the eight flips and rotations of its tiles: a mean and their spread.
 
-    The mean is over those that the predictor was trained with (its ``orientations``; all eight if it has none).
+    The mean is over those that the predictor was trained with (its ``orientations``; all eight of a function).
 
     The spread tells where the network's answer depends on the orientation of the scene, which the ground does not. It
     is no error bar, unless the predictor has a ``product_calibration``, as shipped models do: then it is the error's
@@ -102,38 +105,30 @@ def super_resolve_spread(
         ValueError: as there.
         InputError: as there.
     """
-    conserve = conserves_energy(predictor, conserve_energy)
-    refine = functools.partial(_mean_and_spread, predictor, conserve)
-    refine.factor = getattr(predictor, "factor", 4)  # type: ignore[attr-defined]
-    mean, spread = _scene(refine, lst, ndvi, 2, conserve, Tiling(tile, overlap, batch), progress)
-    calibration = getattr(predictor, "product_calibration", None) or getattr(predictor, "calibration", None)
+    resolver = with_energy(as_super_resolver(predictor), conserve_energy)
+
+    def mean_and_spread(coarse: jax.Array, *guide: jax.Array) -> jax.Array:
+        return jnp.concatenate(resolver.ensemble(coarse, *guide), axis=-1)
+
+    mean, spread = _scene(resolver, mean_and_spread, lst, ndvi, 2, Tiling(tile, overlap, batch), progress)
+    calibration = resolver.map_calibration if isinstance(resolver, Calibrated) else None
     return mean, spread if calibration is None else calibration.sigma(spread)
 
 
-def conserves_energy(predictor: Refine | None, asked: bool | None = None) -> bool:
-    """Whether a scene is corrected so that pooling it gives back its source: the one answer to that question.
-
-    Args:
-        predictor: network or function; None for a classical method.
-        asked: what the user wants; None: unless the predictor ``denoises``.
-    """
-    return not getattr(predictor, "denoises", False) if asked is None else asked
-
-
 def _scene(
+    resolver: SuperResolver,
     refine: Refine,
     lst: ArrayLike,
     ndvi: ArrayLike | None,
     channels: int,
-    conserve: bool,
     tiling: Tiling,
     progress: Progress | None,
 ) -> NDArray[np.float32]:
-    """The scene as ``(channels, H*f, W*f)``; the first channel is the LST."""
+    """What ``refine``, a method of the resolver, makes of the scene, ``(channels, H*f, W*f)``; LST comes first."""
     field = with_gaps("lst", lst).astype(np.float32)
     if field.ndim != 2 or field.size == 0:
         raise ValueError(f"lst must be (H, W) in kelvin, not empty, got {field.shape}: select one overpass and channel")
-    factor = getattr(refine, "factor", 4)
+    factor = resolver.factor
     guide = None if ndvi is None else with_gaps("ndvi", ndvi).astype(np.float32)
     if guide is not None and guide.shape != (field.shape[0] * factor, field.shape[1] * factor):
         raise ValueError(f"ndvi {guide.shape} must be lst {field.shape} times the factor {factor}")
@@ -144,13 +139,30 @@ def _scene(
     if not observed.any():
         return np.full((channels, field.shape[0] * factor, field.shape[1] * factor), np.nan, np.float32)
     field = np.where(observed, field, np.float32(np.nan))
-    filled = np.asarray(_fill(field[..., None]))[..., 0]
-    fine = blend(refine, filled, observed, tiling, factor=factor, channels=channels, guide=guide, progress=progress)
-    finish(fine, field, factor, conserve)
+    if isinstance(resolver, FunctionResolver) and resolver.whole_field:
+        if resolver.reports_progress and refine is resolver:
+            refine = functools.partial(resolver.function, progress=progress)
+        fine = _in_one_piece(refine, field, guide, factor, channels)
+    else:
+        filled = np.asarray(_fill(field[..., None]))[..., 0]
+        fine = blend(refine, filled, observed, tiling, factor=factor, channels=channels, guide=guide, progress=progress)
+    _conserve_and_mask(fine, field, factor, resolver.conserves_energy)
     return fine
 
 
-def finish(fine: NDArray[np.float32], lst: NDArray[np.float32], factor: int, conserve: bool = True) -> None:
+def _in_one_piece(
+    refine: Refine, field: NDArray[np.float32], guide: NDArray[np.float32] | None, factor: int, channels: int
+) -> NDArray[np.float32]:
+    """``(channels, H*f, W*f)`` of a method that fits something to the scene, and takes it with its gaps."""
+    seen = [jnp.asarray(values)[None, ..., None] for values in (field, guide) if values is not None]
+    result = np.array(refine(*seen), np.float32)
+    expected = (1, field.shape[0] * factor, field.shape[1] * factor, channels)
+    if result.shape != expected:
+        raise ValueError(f"predictor gave {result.shape} for {seen[0].shape}; {expected} is expected")
+    return np.moveaxis(result[0], -1, 0)
+
+
+def _conserve_and_mask(fine: NDArray[np.float32], lst: NDArray[np.float32], factor: int, conserve: bool) -> None:
     """Conserve energy and mask, in place, strip by strip of whole coarse pixels.
 
     Args:
@@ -163,8 +175,8 @@ def finish(fine: NDArray[np.float32], lst: NDArray[np.float32], factor: int, con
         InputError: if ``fine`` is NaN where ``lst`` is not.
     """
     height, strip = lst.shape[0], min(_STRIP, lst.shape[0])
-    for first in range(0, height, strip):
-        first = min(first, height - strip)  # the last strip reaches back: one shape, one compilation
+    for start in range(0, height, strip):
+        first = min(start, height - strip)  # the last strip reaches back: one shape, one compilation
         part, coarse = fine[:, first * factor : (first + strip) * factor], lst[first : first + strip]
         if conserve:
             part[0] = np.asarray(_correct(part[0][..., None], coarse[..., None]))[..., 0]
@@ -172,9 +184,3 @@ def finish(fine: NDArray[np.float32], lst: NDArray[np.float32], factor: int, con
         part[:, gaps] = np.nan
         if np.isnan(part[:, ~gaps]).any():
             raise InputError("the network gives no finite temperatures; take another checkpoint")
-
-
-def _mean_and_spread(predictor: Refine, conserve: bool, coarse: jax.Array, *ndvi: jax.Array) -> jax.Array:
-    """``(B, h, h, 1)`` -> ``(B, h*f, h*f, 2)``."""
-    known, predictor = getattr(predictor, "orientations", "dihedral"), getattr(predictor, "single", predictor)
-    return jnp.concatenate(mean_and_spread(predictor, coarse, *ndvi, conserve=conserve, known=known), axis=-1)

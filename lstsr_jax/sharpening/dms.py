@@ -13,9 +13,10 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
+from lstsr_jax.ops.blocks import to_blocks
 from lstsr_jax.ops.energy import conserve_energy
 from lstsr_jax.ops.gaps import fill_gaps
-from lstsr_jax.ops.pooling import l4_pool, to_blocks
+from lstsr_jax.ops.pooling import l4_pool
 from lstsr_jax.ops.resize import upsample
 from lstsr_jax.sharpening.regression import check_pair, covariate
 from lstsr_jax.sharpening.trees import BaggedTrees, fit_trees, require_sklearn

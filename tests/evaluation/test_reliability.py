@@ -1,9 +1,11 @@
+import functools
 import json
 
 import numpy as np
 import pytest
 import scipy.stats
 
+from lstsr_jax import as_super_resolver
 from lstsr_jax.errors import InputError
 from lstsr_jax.evaluation import evaluate, reliability, write_report
 from lstsr_jax.evaluation.figures import reliability_figure
@@ -51,25 +53,14 @@ def test_coverage_is_that_of_the_normal_distribution():
     np.testing.assert_allclose(coverage(errors, np.ones(errors.shape)), expected, atol=0.01)
 
 
-class Bicubic:
-    factor, guided, denoises, calibration, orientations = 4, False, True, None, "dihedral"
-    fingerprint = "0123456789ab"
-    single = property(lambda self: self)
-
-    def __call__(self, coarse):
-        return upsample(coarse, 4)
-
-
-class Restless:
+def add_to_the_left(coarse):
     """Bicubic, and more on the left than on the right, so that the eight orientations differ."""
+    fine = upsample(coarse, 4)
+    return fine + np.linspace(0.5, 0, fine.shape[2], dtype=np.float32).reshape(1, 1, -1, 1)
 
-    factor, guided, denoises, calibration, orientations = 4, False, True, None, "dihedral"
-    fingerprint = "0123456789ab"
-    single = property(lambda self: self)
 
-    def __call__(self, coarse):
-        fine = upsample(coarse, 4)
-        return fine + np.linspace(0.5, 0, fine.shape[2], dtype=np.float32).reshape(1, 1, -1, 1)
+bicubic = as_super_resolver(functools.partial(upsample, factor=4), conserves_energy=False)
+restless = as_super_resolver(add_to_the_left, conserves_energy=False)
 
 
 def errors_of(predictor, dataset):
@@ -77,15 +68,15 @@ def errors_of(predictor, dataset):
 
 
 def test_errors_are_those_of_the_mean(dataset):
-    errors, spread = errors_of(Restless(), dataset)
+    errors, spread = errors_of(restless, dataset)
     assert errors.size == len(dataset.source("test")) * 24 * 24
-    plain, none = errors_of(Bicubic(), dataset)
+    plain, none = errors_of(bicubic, dataset)
     np.testing.assert_allclose(errors, plain + 0.25, atol=1e-3)  # the mean over all orientations is a constant
     assert spread.max() > 0.1 and none.max() < 1e-3
 
 
 def test_report(dataset, tmp_path):
-    checked = reliability({"restless": Restless()}, dataset)
+    checked = reliability({"restless": restless}, dataset)
     found = checked.to_dict()["restless"]
     assert 0.8 < found["calibrated"]["0.9"] < 0.97 and found["as it is"]["0.9"] != found["calibrated"]["0.9"]
     reliability_figure(tmp_path / "reliability.png", checked)

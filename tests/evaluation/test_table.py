@@ -9,10 +9,11 @@ import pytest
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from data_builders import prepare
+from lstsr_jax import as_super_resolver
 from lstsr_jax.config import DataConfig
 from lstsr_jax.errors import InputError
-from lstsr_jax.evaluation import PROTOCOLS, Method, check_unseen, evaluate, protocol, write_report
-from lstsr_jax.evaluation.methods import build_methods, classical_method, with_self_ensembles
+from lstsr_jax.evaluation import PROTOCOLS, check_unseen, evaluate, protocol, write_report
+from lstsr_jax.evaluation.methods import classical_method, network_method, with_self_ensembles
 from lstsr_jax.evaluation.rows import name_rows
 from lstsr_jax.evaluation.scores import scorable_images
 from lstsr_jax.files import require_writable
@@ -83,9 +84,9 @@ def test_the_self_ensembles_row_is_the_network_that_answers_with_it(trained, con
     predictor = dataclasses.replace(loaded, config=dataclasses.replace(loaded.config, conserve_energy=conserve))
     rows = with_self_ensembles({"net": predictor, "own": dataclasses.replace(predictor, ensembles=True)})
     assert list(rows) == ["net", "net-x8", "own"]
-    plain, row, own = build_methods((), rows, PROTOCOLS["strict"], 4)
+    plain, row, own = (network_method(name, network, PROTOCOLS["strict"]) for name, network in rows.items())
     coarse = np.random.default_rng(0).normal(290, 3, (2, 8, 8, 1)).astype(np.float32)
-    np.testing.assert_allclose(row.apply(coarse, None), own.apply(coarse, None), atol=1e-5)
+    np.testing.assert_array_equal(row.apply(coarse, None), own.apply(coarse, None))
     if conserve:
         assert np.abs(l4_pool(row.apply(coarse, None)) - coarse).max() < 1e-4
     turned = np.rot90(coarse, 1, (1, 2))
@@ -203,10 +204,10 @@ def test_any_function_is_a_row_at_any_factor(dataset):
     assert named == {"mine": means["upsample"], "bicubic": means["bicubic"]}
 
 
-def test_a_function_takes_ndvi_as_a_method(granules, small_config, tmp_path):
+def test_a_function_takes_ndvi_as_a_super_resolver(granules, small_config, tmp_path):
     data = dataclasses.replace(small_config.data, ndvi=str(granules), data_dir=str(tmp_path))
     by_name, by_function = evaluate(
-        {"tsharp": "tsharp", "mine": Method("", lambda coarse, ndvi: tsharp(coarse, ndvi, 4), needs_ndvi=True)},
+        {"tsharp": "tsharp", "mine": as_super_resolver(lambda coarse, ndvi: tsharp(coarse, ndvi, 4), needs_ndvi=True)},
         prepare(data),
     ).means().values()  # fmt: skip
     assert by_name == by_function

@@ -24,7 +24,7 @@ def granule(tmp_path_factory):
 
 
 def make(granule, directory, request):
-    report = predict([granule], directory, choose_method(None, "bicubic", None, request), request)
+    report = predict([granule], directory, choose_method(None, "bicubic", None), request)
     assert not report.failed, str(report)
     return report.outcomes[0]
 
@@ -67,7 +67,7 @@ def test_the_spread_says_what_it_is(granule, calibrated, trained, tmp_path):
     request = dataclasses.replace(REQUEST, spread=True)
     for format in ("cog", "netcdf", "zarr"):
         wanted = dataclasses.replace(request, format=format)
-        method = choose_method(str(tmp_path / "net"), None, None, wanted)
+        method = choose_method(str(tmp_path / "net"), None, None)
         (outcome,) = predict([granule], tmp_path, method, wanted).outcomes
         if format == "cog":
             with rasterio.open(outcome.output) as file:

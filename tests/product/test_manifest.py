@@ -31,7 +31,7 @@ def folder(tmp_path):
 
 def run(folder, directory, **options):
     request = Request(tile=32, overlap=8, quick_look=False, overpass="day", **options)
-    return predict([folder], directory, choose_method(None, "bicubic", None, request), request)
+    return predict([folder], directory, choose_method(None, "bicubic", None), request)
 
 
 def spoil(path):
@@ -61,7 +61,7 @@ def test_predict_makes_no_map_with_ndvi_of_another_size(tmp_path):
     lst, _, fine = write_granule(granule, tmp_path / "granules", "hdf4", ndvi=True)
     write_manifest(fine.parent, {fine.stem: ManifestRow(fine.stem, 7, "0" * 64, "", "")})
     request = Request(tile=32, overlap=8, quick_look=False, overpass="day")
-    report = predict([lst], tmp_path / "out", choose_method(None, "atprk", fine.parent, request), request)
+    report = predict([lst], tmp_path / "out", choose_method(None, "atprk", fine.parent), request)
     (outcome,) = report.outcomes
     assert outcome.status == "failed" and f"{fine.name}: " in outcome.note
     assert "manifest.csv says 7: damaged" in outcome.note

@@ -23,7 +23,7 @@ REQUEST = Request(tile=32, overlap=8, quick_look=False)
 
 
 def run(files, directory, request=REQUEST, method="bicubic", ndvi=None, checkpoint=None):
-    return predict(files, directory, choose_method(checkpoint, method, ndvi, request), request, command="test")
+    return predict(files, directory, choose_method(checkpoint, method, ndvi), request, command="test")
 
 
 @pytest.fixture(scope="module")

@@ -27,7 +27,7 @@ def granule(place, product, date=DATE):
 
 def run(files, out, checkpoint=None, **options):
     request = Request(quick_look=False, **options)
-    method = choose_method(checkpoint, None if checkpoint else "bicubic", None, request)
+    method = choose_method(checkpoint, None if checkpoint else "bicubic", None)
     return predict(files, out, method, request)
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from lstsr_jax.cli import predict_arguments
 from lstsr_jax.errors import InputError
-from lstsr_jax.product import Request, choose_method
+from lstsr_jax.product import Request, choose_method, predict
 from lstsr_jax.product.identity import options_of
 
 
@@ -38,20 +38,23 @@ def test_requests_that_cannot_be_met(flags, message):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({}, "--checkpoint: give"),
+        ({}, "`checkpoint`: give"),
         ({"checkpoint": "nowhere"}, "nowhere: no such checkpoint"),
-        ({"checkpoint": "w", "method": "bicubic"}, "--method bicubic: is made without a network"),
-        ({"method": "atprk"}, "--method atprk: needs --ndvi"),
-        ({"method": "dms"}, "--method dms: needs --ndvi"),
-        ({"method": "lanczos"}, "--method lanczos: unknown"),
-        ({"method": "bicubic", "ndvi": "x"}, "--ndvi: bicubic takes no NDVI"),
-        ({"method": "bicubic", "request": Request(spread=True)}, "--spread: is the network's"),
+        ({"checkpoint": "w", "name": "bicubic"}, "`method` bicubic: is made without a network"),
+        ({"name": "atprk"}, "`method` atprk: needs `ndvi`"),
+        ({"name": "tsharp-mean"}, "`method` tsharp-mean: needs `ndvi`"),
+        ({"name": "lanczos"}, "`method` lanczos: unknown; choose among nearest, bilinear, bicubic"),
+        ({"name": "bicubic", "ndvi": "x"}, "`ndvi`: bicubic takes no NDVI"),
     ],
 )
 def test_methods_that_do_not_exist(options, message):
-    options = {"checkpoint": None, "method": None, "ndvi": None, "request": Request(), **options}
     with pytest.raises(InputError, match=message):
-        choose_method(**options)
+        choose_method(**{"checkpoint": None, "name": None, "ndvi": None, **options})
+
+
+def test_a_spread_is_a_networks(tmp_path):
+    with pytest.raises(InputError, match="`spread`: is the network's; bicubic has none"):
+        predict([tmp_path], tmp_path, choose_method(None, "bicubic"), Request(spread=True))
 
 
 def test_only_options_that_decide_the_map_are_recorded():

@@ -14,7 +14,7 @@ REQUEST = Request(tile=32, overlap=8, quick_look=False, overpass="day")
 
 
 def run(files, directory):
-    return predict(files, directory, choose_method(None, "bicubic", None, REQUEST), REQUEST)
+    return predict(files, directory, choose_method(None, "bicubic", None), REQUEST)
 
 
 @pytest.fixture
@@ -67,7 +67,7 @@ def test_a_folder_whose_name_is_not_utf8(layers, tmp_path):
         (tmp_path / "in").rename(folder)
     except OSError:
         pytest.skip("this file system takes UTF-8 names only")
-    method = choose_method(None, "bicubic", None, REQUEST)
+    method = choose_method(None, "bicubic", None)
     report = predict([folder], tmp_path / "out", method, REQUEST, command=f"predict.py {folder}")
     (outcome,) = report.outcomes
     assert outcome.status == "written", str(report)

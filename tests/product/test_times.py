@@ -25,7 +25,7 @@ def granules(tmp_path_factory):
 
 def make(files, directory, **options):
     request = dataclasses.replace(REQUEST, **options)
-    report = predict(files, directory, choose_method(None, "bicubic", None, request), request)
+    report = predict(files, directory, choose_method(None, "bicubic", None), request)
     assert not report.failed, str(report)
     return [outcome.output for outcome in report.outcomes]
 
@@ -120,7 +120,7 @@ def test_the_quick_look_of_a_scene_without_observation_says_so(granules, tmp_pat
     monkeypatch.setattr(Figure, "colorbar", lambda *args, **options: bars.append(1) or colorbar(*args, **options))
     from lstsr_jax.product.fine import super_resolve
 
-    method = choose_method(None, "bicubic", None, REQUEST)
+    method = choose_method(None, "bicubic", None)
     scene = read_lst(granules[0], "day")
     for lst, expected in ((scene.lst, ([], [1])), (np.full_like(scene.lst, np.nan), (["no observation"] * 2, []))):
         texts.clear()

@@ -26,7 +26,7 @@ NAME = "MOD11A1.A2020183.{}.061.2020185120000_LST_Day_1km.tif"
 
 def make(path, directory, **options):
     request = dataclasses.replace(REQUEST, **options)
-    (outcome,) = predict([path], directory, choose_method(None, "bicubic", None, request), request).outcomes
+    (outcome,) = predict([path], directory, choose_method(None, "bicubic", None), request).outcomes
     return outcome
 
 

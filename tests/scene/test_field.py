@@ -1,5 +1,6 @@
 """super_resolve_scene: no seams, no spreading gaps, energy kept, one shape for the network."""
 
+import dataclasses
 import datetime
 import functools
 
@@ -12,7 +13,7 @@ import scipy.ndimage
 from lstsr_jax import l4_pool, load_predictor, rmse, super_resolve_scene, super_resolve_spread, upsample
 from lstsr_jax.errors import InputError
 from lstsr_jax.geo import simulate_granule, to_kelvin
-from lstsr_jax.predictor import SpreadCalibration
+from lstsr_jax.predictor import Predictor, SpreadCalibration, as_super_resolver
 from lstsr_jax.scene.tiling import DROP, Tiling, layout
 
 bicubic = jax.jit(functools.partial(upsample, factor=4))
@@ -198,14 +199,16 @@ def test_a_calibrated_spread_is_a_standard_deviation(network):
     lst = field(32, 32)
     _, spread = super_resolve_spread(network, lst, tile=32, overlap=8)
 
-    def calibrated(coarse):
-        return network(coarse)
-
-    calibrated.calibration = SpreadCalibration(0.3, 2.0)
+    if isinstance(network, Predictor):
+        calibrated = dataclasses.replace(network, calibration=SpreadCalibration(0.3, 2.0))
+    else:
+        calibrated = as_super_resolver(network, calibration=SpreadCalibration(0.3, 2.0))
     _, sigma = super_resolve_spread(calibrated, lst, tile=32, overlap=8)
     np.testing.assert_allclose(sigma, np.hypot(0.3, 2 * spread), atol=1e-5)
-    calibrated.product_calibration = SpreadCalibration(0.7, 4.0)  # that of the product goes before that of training
-    _, sigma = super_resolve_spread(calibrated, lst, tile=32, overlap=8)
+    if not isinstance(network, Predictor):
+        return
+    against_aster = dataclasses.replace(calibrated, product_calibration=SpreadCalibration(0.7, 4.0))
+    _, sigma = super_resolve_spread(against_aster, lst, tile=32, overlap=8)  # goes before that of training
     np.testing.assert_allclose(sigma, np.hypot(0.7, 4 * spread), atol=1e-5)
 
 

@@ -141,7 +141,7 @@ def evaluate_pairs(
     """Score methods against ASTER.
 
     Args:
-        methods: the rows, as for :func:`lstsr_jax.evaluate`, all of factor 4; also ``tsharp-mean``, ``atprk-mean``.
+        methods: the rows, as for :func:`lstsr_jax.evaluate`, all of factor 4.
         directory: of the pairs, see :mod:`lstsr_jax.geo.aster.pair`.
         registration: of the main table; the one without registration is always given as well. None: per pair, or
             constant if ``shift`` is given.

@@ -5,7 +5,6 @@ observed. docs/table2.md has the protocol.
 """
 
 import dataclasses
-import functools
 from collections.abc import Mapping, Sequence
 
 import jax
@@ -14,7 +13,7 @@ import numpy as np
 import scipy.ndimage
 
 from lstsr_jax.errors import InputError
-from lstsr_jax.evaluation.methods import CLASSICAL, Method, classical_method
+from lstsr_jax.evaluation.methods import ScoredMethod
 from lstsr_jax.evaluation.pairs.registration import Registering
 from lstsr_jax.evaluation.pairs.texture import fine_power_ratio, gradient_rmse, radial_spectrum, spectrum_ratio, taper
 from lstsr_jax.evaluation.protocols import MethodSettings
@@ -24,10 +23,8 @@ from lstsr_jax.geo.warp import Shift, warp_field
 from lstsr_jax.ops import metrics
 from lstsr_jax.ops.gaps import fill_gaps
 from lstsr_jax.ops.pooling import l4_pool
-from lstsr_jax.sharpening import atprk, tsharp
 
 METRICS = ("psnr", "ssim", "rmse", "psnr_ub", "ssim_ub", "rmse_ub", "bias", "consistency", "fine_power", "gradient")
-MEAN_POOLED = ("tsharp-mean", "atprk-mean")
 _PAD = 64  # truths are padded to multiples of it, so that few shapes are compiled
 
 
@@ -52,8 +49,7 @@ PAIRS = PairsProtocol(
     "range of each ASTER image; `-ub` after removing each pair's mean difference; tsharp and atprk pool NDVI by L4 as "
     "the peers do, their -mean rows by its mean; dms interpolates its residual as pyDMS does",
     eroded_px=2,
-    tsharp={"ndvi_pool": "l4"},
-    atprk={"ndvi_pool": "l4"},
+    options={"tsharp": {"ndvi_pool": "l4"}, "atprk": {"ndvi_pool": "l4"}},
 )
 
 
@@ -81,28 +77,19 @@ class PairScore:
 
 
 def pair_methods(rows: Sequence[Row] | Mapping[str, Row], *, self_ensemble: bool = False) -> Rows:
-    """The rows of the table: those of Table I, and ``tsharp-mean`` and ``atprk-mean``.
+    """The rows of the table.
 
     Raises:
         InputError: if a name is unknown or a network has another factor than 4.
     """
-    built = build_rows(rows, PAIRS, FACTOR, self_ensemble=self_ensemble, classical=_classical)
+    built = build_rows(rows, PAIRS, FACTOR, self_ensemble=self_ensemble)
     for name, network in built.networks.items():
         if network.factor != FACTOR:
             raise InputError(f"`checkpoint`: {name} has factor {network.factor}; pairs are 1 km to 250 m, factor 4")
     return built
 
 
-def _classical(name: str, settings: MethodSettings, factor: int) -> Method:
-    if name in MEAN_POOLED:
-        sharpen = tsharp if name == "tsharp-mean" else atprk
-        return Method(name, functools.partial(sharpen, factor=factor), needs_ndvi=True)
-    if name not in CLASSICAL:
-        raise InputError(f"`methods` {name}: unknown; choose among {', '.join((*CLASSICAL, *MEAN_POOLED))}")
-    return classical_method(name, settings, factor)
-
-
-def super_resolve(method: Method, pair: Pair) -> np.ndarray:
+def super_resolve(method: ScoredMethod, pair: Pair) -> np.ndarray:
     """The 250 m field of a method, ``(4h, 4w)`` K, NaN where the coarse pixel is.
 
     Raises:
@@ -153,7 +140,7 @@ def consistency(pair: Pair, field: np.ndarray) -> float:
     return float(np.sqrt(np.nanmean((pooled.astype(np.float64) - pair.lst) ** 2)))
 
 
-def score_pair(methods: Sequence[Method], pair: Pair, shifts: Mapping[Registering, Shift]) -> list[PairScore]:
+def score_pair(methods: Sequence[ScoredMethod], pair: Pair, shifts: Mapping[Registering, Shift]) -> list[PairScore]:
     """Score every method on a pair under every registration.
 
     Args:

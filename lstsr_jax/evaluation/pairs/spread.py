@@ -11,8 +11,6 @@ from lstsr_jax.geo.aster.pair import Pair
 from lstsr_jax.geo.warp import Shift, warp_field
 from lstsr_jax.ops.gaps import fill_gaps
 from lstsr_jax.predictor import Predictor
-from lstsr_jax.predictor.self_ensemble import mean_and_spread
-from lstsr_jax.scene import conserves_energy
 
 LEVELS = (0.5, 0.68, 0.9, 0.95)
 """Of the intervals whose coverage a calibration at 250 m is fitted to."""
@@ -43,10 +41,8 @@ def pair_spread(predictor: Predictor, pair: Pair, shift: Shift) -> PairSpread:
         shift: of its registration.
     """
     coarse = fill_gaps(jnp.asarray(pair.lst)[None, ..., None])
-    guide = (jnp.asarray(pair.ndvi)[None, ..., None],) if predictor.guided and pair.ndvi is not None else ()
-    fields = mean_and_spread(
-        predictor.single, coarse, *guide, conserve=conserves_energy(predictor), known=predictor.orientations
-    )
+    guide = jnp.asarray(pair.ndvi)[None, ..., None] if predictor.needs_ndvi and pair.ndvi is not None else None
+    fields = predictor.ensemble(coarse, guide)
     mask = scored_mask(pair, shift)
     mean, spread = (
         warp_field(np.asarray(field)[0, ..., 0], pair.fine_grid, pair.aster_grid, shift=shift)[mask] for field in fields

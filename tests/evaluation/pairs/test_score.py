@@ -13,11 +13,12 @@ from rasterio.transform import Affine
 from scipy.ndimage import binary_erosion
 from skimage.metrics import structural_similarity
 
+from lstsr_jax import as_super_resolver
 from lstsr_jax.cli import eval_arguments
 from lstsr_jax.config import ModelConfig
 from lstsr_jax.errors import InputError
 from lstsr_jax.evaluation import evaluate_pairs, write_pairs_report
-from lstsr_jax.evaluation.methods import Method
+from lstsr_jax.evaluation.methods import ScoredMethod
 from lstsr_jax.evaluation.pairs.registration import main_registration, pair_shifts
 from lstsr_jax.evaluation.pairs.score import METRICS, pair_methods, super_resolve
 from lstsr_jax.geo import Shift, read_pairs, simulate_pair, write_pair
@@ -193,7 +194,7 @@ def test_gaps_of_the_coarse_field_stay_gaps(folder):
     (bicubic,) = pair_methods(["bicubic"]).methods
     missing = np.isnan(super_resolve(bicubic, pair))
     assert missing[40:48, 80:84].all() and missing.sum() == 32
-    broken = Method("broken", lambda coarse, ndvi: upsample(coarse, 4) * jnp.nan)
+    broken = ScoredMethod("broken", as_super_resolver(lambda coarse: upsample(coarse, 4) * jnp.nan))
     with pytest.raises(InputError, match="broken: not finite on pair 000"):
         super_resolve(broken, pair)
 
