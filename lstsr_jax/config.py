@@ -26,15 +26,23 @@ def _require(holds: bool, path: str, value: object, what: str) -> None:
         raise InputError(f"`{path}` {value}: {what}")
 
 
-def _require_choices(part: Any, prefix: str) -> None:
-    """Every field annotated as a Literal holds one of its values."""
+def require_choices(part: Any, prefix: str = "") -> None:
+    """Every field annotated as a Literal holds one of its values.
+
+    Args:
+        part: a dataclass.
+        prefix: of the names of its settings, with the dot.
+
+    Raises:
+        InputError: naming the setting and its choices.
+    """
     for name, annotation in typing.get_type_hints(type(part)).items():
         options = typing.get_args(annotation)
         choices = [c for option in options for c in (typing.get_args(option) or (option,)) if c is not type(None)]
         literal = typing.get_origin(annotation) is Literal or any(typing.get_origin(o) is Literal for o in options)
         value = getattr(part, name)
         if literal and value not in choices and not (value is None and type(None) in options):
-            raise InputError(f"`{prefix}.{name}` {value}: unknown; choose one of {', '.join(map(str, choices))}")
+            raise InputError(f"`{prefix}{name}` {value}: unknown; choose one of {', '.join(map(str, choices))}")
 
 
 def _require_positive(part: Any, prefix: str, *names: str) -> None:
@@ -102,7 +110,7 @@ class DataConfig:
         Raises:
             InputError: naming the setting and the remedy.
         """
-        _require_choices(self, "data")
+        require_choices(self, "data.")
         _require_positive(self, "data", "patch_size", "stride")
         if self.pairs is None:
             for name in ("pairs_fold", "pairs_shift"):
@@ -155,7 +163,7 @@ class ModelConfig:
         Raises:
             InputError: naming the setting and the remedy.
         """
-        _require_choices(self, "model")
+        require_choices(self, "model.")
         _require_positive(self, "model", "width", "factor", "depth", "blocks", "bridge_blocks", "anomaly_scale_k")
 
 
@@ -235,7 +243,7 @@ class TrainConfig:
         Raises:
             InputError: naming the setting and the remedy.
         """
-        _require_choices(self, "train")
+        require_choices(self, "train.")
         _require_positive(self, "train", "epochs", "batch_size", "checkpoint_every", "accumulate", "coarsen")
         _require_positive(self, "train", "learning_rate", "pairs_batch_size")
         for name in (

@@ -10,12 +10,44 @@ from typing import Annotated
 import tyro
 
 from lstsr_jax.cli.door import expand_home, start_jax
-from lstsr_jax.cli.flags import as_flags, program
+from lstsr_jax.cli.flags import as_flags, program, speaking_flags
 from lstsr_jax.errors import InputError
 from lstsr_jax.predictor import shipped
-from lstsr_jax.product import Request
+from lstsr_jax.product.settings import Inference, Output, Selection, settings_of
 
 CHECKPOINT_HELP = f"Training workdir, checkpoint directory, or a shipped model: {', '.join(shipped.names())}."
+
+
+@dataclasses.dataclass(frozen=True)
+class _SelectionFlags(Selection):
+    date: Annotated[str | None, tyro.conf.arg(metavar="YYYY-MM-DD")] = None
+    """Only LST of this day; of a file that does not say its day, that it is this one."""
+    bbox: Annotated[tuple[float, float, float, float] | None, tyro.conf.arg(metavar="W S E N")] = None
+    """Degrees: only the pixels around this box, with --crs only those in it. W > E crosses the 180th meridian."""
+    window: Annotated[tuple[int, int, int, int] | None, tyro.conf.arg(metavar="ROW COL HEIGHT WIDTH")] = None
+    """1 km pixels: only these, counted from the upper left."""
+
+    def __post_init__(self) -> None:
+        """Flags are checked when the settings are made of them: tyro would print the error in a box."""
+
+
+@dataclasses.dataclass(frozen=True)
+class _InferenceFlags(Inference):
+    conserve_energy: Annotated[bool | None, tyro.conf.Suppress] = None
+
+    def __post_init__(self) -> None:
+        """As that of the flags of the selection."""
+
+
+@dataclasses.dataclass(frozen=True)
+class _OutputFlags(Output):
+    crs: Annotated[str | None, tyro.conf.arg(metavar="EPSG:N")] = None
+    """Warp to this coordinate reference system, such as EPSG:32632; default the grid of the source, refined."""
+    resolution: Annotated[float | None, tyro.conf.arg(metavar="SIZE")] = None
+    """Pixel size in the units of --crs, degrees or metres; default that of the fine grid, to two digits."""
+
+    def __post_init__(self) -> None:
+        """As that of the flags of the selection."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,18 +59,31 @@ class PredictArguments:
     directories of them (docs/products.md)."""
     checkpoint: Annotated[str | None, tyro.conf.arg(metavar="C", help=CHECKPOINT_HELP)] = None
     method: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = None
-    """The same product without a network: nearest, bilinear, bicubic, bicubic-conserved, tsharp, atprk."""
+    """The same product without a network: nearest, bilinear, bicubic, bicubic-conserved, tsharp, atprk, or dms (needs the
+    extra dms)."""
     ndvi: Annotated[Path | None, tyro.conf.arg(metavar="FILE|DIR")] = None
-    """NDVI, such as MOD13Q1, MOD13A1 or VNP13A2, or a directory of it, for tsharp, atprk and guided networks."""
-    output_dir: Path = Path("predictions")
-    """Receives <granule>_LST_Day_250m.tif, <granule>_QC_Day_250m.tif and <granule>_LST_Day_250m.png."""
+    """NDVI, such as MOD13Q1, MOD13A1 or VNP13A2, or a directory of it, for tsharp, atprk, dms and guided networks."""
     conserve_energy: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Correct the map so that pooling it (norm-L4) gives back the source: what is done unless the network denoises."""
     no_conserve_energy: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Leave the map as the method makes it."""
     debug: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Show the traceback of an error."""
-    request: Annotated[Request, tyro.conf.arg(name="")] = dataclasses.field(default_factory=Request)
+    selection: Annotated[_SelectionFlags, tyro.conf.arg(name="")] = dataclasses.field(default_factory=_SelectionFlags)
+    inference: Annotated[_InferenceFlags, tyro.conf.arg(name="")] = dataclasses.field(default_factory=_InferenceFlags)
+    output: Annotated[_OutputFlags, tyro.conf.arg(name="")] = dataclasses.field(default_factory=_OutputFlags)
+
+    @property
+    def settings(self) -> tuple[Selection, Inference, Output]:
+        """What the library takes.
+
+        Raises:
+            InputError: if a value cannot be used.
+        """
+        options = {**vars(self.selection), **vars(self.inference), **vars(self.output)}
+        if self.conserve_energy or self.no_conserve_energy:
+            options["conserve_energy"] = self.conserve_energy
+        return settings_of(**options)
 
     @property
     def command(self) -> str:
@@ -55,12 +100,10 @@ def predict_arguments(argv: Sequence[str] | None = None) -> PredictArguments:
     arguments = expand_home(tyro.cli(PredictArguments, args=argv, prog=program("predict.py")))
     if not arguments.files:
         raise InputError("FILE: give at least one granule or directory of them")
-    arguments.request.check()
     if arguments.conserve_energy and arguments.no_conserve_energy:
         raise InputError("--conserve-energy: give it or --no-conserve-energy, not both")
-    if arguments.conserve_energy or arguments.no_conserve_energy:
-        request = dataclasses.replace(arguments.request, conserve_energy=arguments.conserve_energy)
-        arguments = dataclasses.replace(arguments, request=request)
+    with speaking_flags():
+        arguments.settings  # noqa: B018 (checks itself)
     return arguments
 
 
@@ -71,9 +114,8 @@ def main() -> None:
     from lstsr_jax.product import choose_method, predict
 
     start_jax()
-    request = arguments.request
     method = choose_method(arguments.checkpoint, arguments.method, arguments.ndvi)
-    report = predict(arguments.files, arguments.output_dir, method, request, command=arguments.command)
+    report = predict(arguments.files, method, *arguments.settings, command=arguments.command)
     print(as_flags(str(report)))
     if report.failed:
         sys.exit(1)

@@ -38,7 +38,7 @@ def require_format(format: str) -> None:
         try:
             importlib.import_module(name)
         except ImportError:
-            raise InputError(f"--format {format}: needs {name}; run pip install 'lstsr-jax[netcdf]'") from None
+            raise InputError(f"`format` {format}: needs {name}; run pip install 'lstsr-jax[netcdf]'") from None
 
 
 def write(path: Path, fine: FineScene, format: str, packed: bool, tags: Mapping[str, str]) -> None:
@@ -71,7 +71,7 @@ def read_tags(path: Path) -> dict[str, str]:
             return {key: str(value) for key, value in file.attrs.items()}
     except Exception as error:  # whatever a library says of a damaged file
         reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise InputError(f"{path}: unreadable ({reason}); redo it with --overwrite") from error
+        raise InputError(f"{path}: unreadable ({reason}); redo it with `overwrite`") from error
 
 
 def _write_cog(path: Path, fine: FineScene, packed: bool, tags: Mapping[str, str]) -> None:

@@ -14,7 +14,7 @@ from lstsr_jax.ops.observed import PLAUSIBLE_K
 from lstsr_jax.product.guide import Guide, read_guide
 from lstsr_jax.product.methods import MapMethod
 from lstsr_jax.product.region import crop, inside, locate
-from lstsr_jax.product.request import Request
+from lstsr_jax.product.settings import Inference, Selection
 from lstsr_jax.scene.tiling import Progress
 
 LARGEST_RESIDUAL_K = 0.1
@@ -66,7 +66,13 @@ class FineScene:
         return named if self.spread is None else {**named, f"LST {self.spread_kind} (K)": self.spread}
 
 
-def super_resolve(scene: Scene, method: MapMethod, request: Request, progress: Progress | None = None) -> FineScene:
+def super_resolve(
+    scene: Scene,
+    method: MapMethod,
+    selection: Selection = Selection(),
+    inference: Inference = Inference(),
+    progress: Progress | None = None,
+) -> FineScene:
     """Super-resolve the part of a scene that was asked for.
 
     The network sees a margin of one tile overlap around it, as far as the scene goes.
@@ -74,7 +80,8 @@ def super_resolve(scene: Scene, method: MapMethod, request: Request, progress: P
     Args:
         scene: as read.
         method: network or classical method.
-        request: region, tiling, spread, energy.
+        selection: region.
+        inference: tiling, spread, energy.
         progress: told after every batch of tiles.
 
     Returns:
@@ -84,9 +91,9 @@ def super_resolve(scene: Scene, method: MapMethod, request: Request, progress: P
         OutsideError: if the scene does not reach the region.
         InputError: if the region or the NDVI cannot be used.
     """
-    method = method.asked_for(request)
-    region, factor = locate(scene, request), method.factor
-    context = region.grown(request.overlap, scene.lst.shape)
+    method = method.asked_for(inference)
+    region, factor = locate(scene, selection), method.factor
+    context = region.grown(inference.overlap, scene.lst.shape)
     seen, source = crop(scene, context), crop(scene, region)
     _require_plausible(f"{scene.path}: observed LST", seen.lst)
     guide = None
@@ -94,7 +101,7 @@ def super_resolve(scene: Scene, method: MapMethod, request: Request, progress: P
         shape = (seen.lst.shape[0] * factor, seen.lst.shape[1] * factor)
         guide = read_guide(method.ndvi, seen, refine_transform(seen.transform, factor), shape)
     wanted = region.within(context).slices(factor)
-    lst, spread = method.apply(seen.lst, None if guide is None else guide.ndvi, request, progress)
+    lst, spread = method.apply(seen.lst, None if guide is None else guide.ndvi, inference, progress)
     lst = lst[wanted]
     quality = source.quality
     residual = _residual(lst, source.lst, factor)

@@ -48,7 +48,7 @@ class Guide:
         """One line if its pixels are no finer than the LST's, ``factor`` fine ones; else nothing."""
         if self.pixel < 0.75 * factor:
             return ""
-        return f"--ndvi {self.path.name}: no finer than the LST, nothing in it sharpens the map; give MOD13Q1 (250 m)"
+        return f"`ndvi` {self.path.name}: no finer than the LST, nothing in it sharpens the map; give MOD13Q1 (250 m)"
 
 
 def find_ndvi(path: Path, scene: Placed) -> Path:
@@ -63,7 +63,7 @@ def find_ndvi(path: Path, scene: Placed) -> Path:
         scene.tile, scene.date
     )
     if found is None:
-        raise InputError(f"--ndvi {path}: no NDVI of {scene.tile} near {scene.date}; fetch MOD13Q1 or MOD13A2")
+        raise InputError(f"`ndvi` {path}: no NDVI of {scene.tile} near {scene.date}; fetch MOD13Q1 or MOD13A2")
     return found
 
 
@@ -94,6 +94,6 @@ def read_guide(path: Path, scene: Scene, transform: Affine, shape: tuple[int, in
         resampling=Resampling.bilinear,
     )
     if np.isnan(ndvi).all():
-        raise InputError(f"--ndvi {path}: holds nothing over {scene.granule}; give the NDVI of tile {scene.tile}")
+        raise InputError(f"`ndvi` {path}: holds nothing over {scene.granule}; give the NDVI of tile {scene.tile}")
     side = abs(source.transform.a) * (1 if source.crs.is_projected else METRES_PER_DEGREE)
     return Guide(ndvi, path, side / abs(transform.a))

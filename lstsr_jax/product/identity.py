@@ -10,9 +10,9 @@ from typing import Any
 
 from lstsr_jax.errors import InputError
 from lstsr_jax.geo import LstLayer, with_companions
-from lstsr_jax.product.request import Request
+from lstsr_jax.product.settings import Inference, Output, Selection
 
-_REMEDY = "redo it with --overwrite or choose another --output-dir"
+_REMEDY = "redo it with `overwrite` or choose another `output_dir`"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -135,25 +135,31 @@ class Identity:
         return f"was made with other options ({said})" if names else ""
 
 
-def options_of(request: Request, conserves: bool) -> dict[str, Any]:
+_UNDECIDING = ("overpass", "date", "product", "verify", "batch", "output_dir", "quick_look", "overwrite")
+"""Settings that do not change a map: which ones are made, how they are computed, shown and where they go."""
+
+
+def options_of(selection: Selection, inference: Inference, output: Output, conserves: bool) -> dict[str, Any]:
     """The options that decide a product, in one spelling: all but how it is computed and shown.
 
     Args:
-        request: as asked.
-        conserves: whether the map is corrected, which ``request.conserve_energy`` may leave to the method.
+        selection: as asked.
+        inference: as asked.
+        output: as asked.
+        conserves: whether the map is corrected, which ``inference.conserve_energy`` may leave to the method.
     """
-    fields = dataclasses.asdict(request)
-    for name in ("overpass", "date", "product", "quick_look", "overwrite", "verify", "batch"):
+    fields = {name: value for part in (selection, inference, output) for name, value in vars(part).items()}
+    for name in _UNDECIDING:
         del fields[name]
-    if request.crs is not None:
-        fields["crs"] = request.target_crs().to_string()
+    if output.crs is not None:
+        fields["crs"] = output.target_crs().to_string()
     return {**fields, "conserve_energy": conserves}
 
 
 @functools.cache
 def _defaults() -> dict[str, Any]:
     """What a product that does not name an option was made with."""
-    return options_of(Request(), True)
+    return options_of(Selection(), Inference(), Output(), True)
 
 
 def _named(method: str, checkpoint: str) -> str:

@@ -11,7 +11,7 @@ from lstsr_jax.methods import METHODS, method
 from lstsr_jax.predictor import Calibrated, SuperResolver, load_predictor, with_energy
 from lstsr_jax.predictor.checkpoint import checkpoint_name
 from lstsr_jax.predictor.provenance import Provenance
-from lstsr_jax.product.request import Request
+from lstsr_jax.product.settings import Inference
 from lstsr_jax.scene import super_resolve_scene, super_resolve_spread
 from lstsr_jax.scene.tiling import Progress
 
@@ -54,22 +54,22 @@ class MapMethod:
         """Whether its spread is the error's standard deviation."""
         return isinstance(self.resolver, Calibrated) and self.resolver.map_calibration is not None
 
-    def asked_for(self, request: Request) -> "MapMethod":
+    def asked_for(self, inference: Inference) -> "MapMethod":
         """The method as it is to be used.
 
         Raises:
             InputError: if a spread is asked for that it does not have.
         """
-        if request.spread and self.name in METHODS:
+        if inference.spread and self.name in METHODS:
             raise InputError(f"`spread`: is the network's; {self.name} has none")
-        return dataclasses.replace(self, resolver=with_energy(self.resolver, request.conserve_energy))
+        return dataclasses.replace(self, resolver=with_energy(self.resolver, inference.conserve_energy))
 
     def apply(
-        self, lst: Field, ndvi: Field | None, request: Request, progress: Progress | None
+        self, lst: Field, ndvi: Field | None, inference: Inference, progress: Progress | None
     ) -> tuple[Field, Field | None]:
         """LST and, if asked for, spread, each ``(H*f, W*f)`` K, of LST ``(H, W)`` K with gaps and fine NDVI."""
-        tiling = dataclasses.asdict(request.tiling())
-        if request.spread:
+        tiling = dataclasses.asdict(inference.tiling())
+        if inference.spread:
             return super_resolve_spread(self.resolver, lst, ndvi, **tiling, progress=progress)
         return super_resolve_scene(self.resolver, lst, ndvi, **tiling, progress=progress), None
 

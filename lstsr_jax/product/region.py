@@ -8,7 +8,7 @@ from rasterio.transform import Affine
 
 from lstsr_jax.errors import InputError
 from lstsr_jax.geo import Grid, Scene, lonlat_to_sinusoidal, sinusoidal_to_lonlat
-from lstsr_jax.product.request import Request
+from lstsr_jax.product.settings import Selection
 
 Box = tuple[float, float, float, float]
 _TOLERANCE = 1e-6
@@ -57,8 +57,8 @@ def corner(transform: Affine, column: float, row: float) -> tuple[float, float]:
     return a * column + b * row + left, d * column + e * row + top
 
 
-def locate(scene: Scene, request: Request) -> Region:
-    """Find the region that a request asks of a scene.
+def locate(scene: Scene, selection: Selection) -> Region:
+    """Find the region that a selection asks of a scene.
 
     Raises:
         OutsideError: if the scene does not reach it.
@@ -66,17 +66,17 @@ def locate(scene: Scene, request: Request) -> Region:
     """
     height, width = scene.lst.shape
     _require_upright(scene)
-    if request.window:
-        row, column, rows, columns = request.window
+    if selection.window:
+        row, column, rows, columns = selection.window
         if row + rows > height or column + columns > width:
-            given = " ".join(map(str, request.window))
-            raise InputError(f"--window {given}: reaches beyond the {height} x {width} pixels of {scene.path.name}")
+            given = " ".join(map(str, selection.window))
+            raise InputError(f"`window` {given}: reaches beyond the {height} x {width} pixels of {scene.path.name}")
         return Region(row, column, row + rows, column + columns)
-    if not request.bbox:
+    if not selection.bbox:
         return Region(0, 0, height, width)
-    region = _around(request.bbox, scene.transform, (height, width))
+    region = _around(selection.bbox, scene.transform, (height, width))
     if region is None:
-        raise OutsideError(f"{scene.path.name}: outside --bbox")
+        raise OutsideError(f"{scene.path.name}: outside `bbox`")
     return region
 
 
@@ -130,7 +130,7 @@ def inside(grid: Grid, box: Box | None) -> NDArray[np.bool_]:
 
     Args:
         grid: upright.
-        box: west, south, east, north in degrees, as :class:`Request` has it; None for the whole globe.
+        box: west, south, east, north in degrees, as :class:`Selection` has it; None for the whole globe.
 
     Returns:
         (H, W) bool.

@@ -5,7 +5,7 @@ import dataclasses
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from tqdm import tqdm
 
@@ -33,7 +33,7 @@ from lstsr_jax.product.identity import Identity, SourceFile, options_of, sources
 from lstsr_jax.product.methods import MapMethod
 from lstsr_jax.product.quick_look import draw_quick_look
 from lstsr_jax.product.region import OutsideError
-from lstsr_jax.product.request import Request
+from lstsr_jax.product.settings import Inference, Output, Selection, require_fit
 from lstsr_jax.product.times import observation_time
 from lstsr_jax.product.warp import plan_warp, warp
 
@@ -93,46 +93,54 @@ class Report:
 
 
 def predict(
-    files: Sequence[Path], output_dir: Path, method: MapMethod, request: Request, *, command: str = ""
+    files: Sequence[Path],
+    method: MapMethod,
+    selection: Selection = Selection(),
+    inference: Inference = Inference(),
+    output: Output = Output(),
+    *,
+    command: str = "",
 ) -> Report:
     """Make a product of every LST layer of granules, and draw it.
 
-    A product carries its sources, the method's fingerprint and the request: one that an earlier run finished alike is
+    A product carries its sources, the method's fingerprint and the settings: one that an earlier run finished alike is
     left as it is, one that differs is an error that says in what.
     Each is written under a temporary name and renamed, so an interrupted run goes on where it was.
 
     Args:
         files: granules, GeoTIFF layers of them, or directories.
-        output_dir: receives ``<granule>_LST_Day_250m.tif`` and so on.
         method: from :func:`lstsr_jax.product.choose_method`.
-        request: region, grid, format.
+        selection: which observations.
+        inference: how the method is run.
+        output: what is written, and where.
         command: recorded in the products.
 
     Returns:
         The report; failures are in it, not raised.
 
     Raises:
-        InputError: if the request cannot be met for any granule.
+        InputError: if what is asked for cannot be done for any granule.
     """
-    request.check()
-    method = method.asked_for(request)
-    require_format(request.format)
-    make_directory("`output_dir`", output_dir)
+    require_fit(inference, output)
+    asked = _Asked(selection, inference, output)
+    method = method.asked_for(inference)
+    require_format(output.format)
+    make_directory("`output_dir`", output.output_dir)
     outcomes: list[Outcome] = []
     layers: dict[LstLayer, None] = {}
-    told = None if request.overpass == "both" else request.overpass
+    told = None if selection.overpass == "both" else selection.overpass
     skipped: list[Skipped] = []
     for path in files:
         try:
-            listing = find_granules(path, overpass=told, date=request.day(), product=request.product)
+            listing = find_granules(path, overpass=told, date=selection.day(), product=selection.product)
             again = {layer.path for layer in _namesakes(listing)}
             skipped += (left for left in listing.skipped if left.path not in again)
-            layers.update(dict.fromkeys(_layers(path, listing, request)))
+            layers.update(dict.fromkeys(_layers(path, listing, selection)))
         except InputError as error:
             outcomes.append(_failure(path, "", error))
     if skipped and not layers and not outcomes:
         raise InputError(f"{skipped[0].path}: {skipped[0].reason}; give granules or <granule>_LST_Day_1km.tif")
-    rivals = _rivals(layers, output_dir, method.factor, request.format)
+    rivals = _rivals(layers, method.factor, output)
     made: dict[Path, Path] = {}
     bar = tqdm(layers, unit="layer", disable=None)
     for layer in bar:
@@ -140,14 +148,20 @@ def predict(
         try:
             if layer in rivals:
                 raise InputError(rivals[layer])
-            outcomes.append(_process(layer, output_dir, method, request, command, made))
+            outcomes.append(_process(layer, method, asked, command, made))
         except OutsideError as error:
             outcomes.append(Outcome(layer.path, layer.overpass, "outside", _line(error, layer.path)))
         except Exception as error:  # one bad granule must not end a season's run
             outcomes.append(_failure(layer.path, layer.overpass, error))
     if outcomes and all(outcome.status == "outside" for outcome in outcomes):
-        raise InputError(f"--bbox {' '.join(map(str, request.bbox or ()))}: none of the granules reaches it")
+        raise InputError(f"`bbox` {' '.join(map(str, selection.bbox or ()))}: none of the granules reaches it")
     return Report(outcomes, skipped)
+
+
+class _Asked(NamedTuple):
+    selection: Selection
+    inference: Inference
+    output: Output
 
 
 def _failure(path: Path, overpass: Overpass | Literal[""], error: Exception) -> Outcome:
@@ -160,7 +174,7 @@ def _line(error: Exception, path: Path) -> str:
     return text.removeprefix(f"{path}: ").removeprefix(f"{path.name}: ")
 
 
-def _layers(path: Path, listing: Listing, request: Request) -> list[LstLayer]:
+def _layers(path: Path, listing: Listing, selection: Selection) -> list[LstLayer]:
     """The layers that were asked for, of those that a file or a folder holds.
 
     Raises:
@@ -169,15 +183,18 @@ def _layers(path: Path, listing: Listing, request: Request) -> list[LstLayer]:
     if not listing.layers and path.is_dir():
         raise InputError(f"{path}: holds no LST at 1 km (docs/products.md); check the path")
     layers = [
-        layer for layer in (*listing.layers, *_namesakes(listing)) if request.overpass in (layer.overpass, "both")
+        layer for layer in (*listing.layers, *_namesakes(listing)) if selection.overpass in (layer.overpass, "both")
     ]
     if not layers and listing.layers:
-        raise InputError(f"{path}: holds no LST of the overpass asked for ({request.overpass}); see --overpass")
-    asked: tuple[tuple[Literal["date", "product"], Any], ...] = (("date", request.day()), ("product", request.product))
+        raise InputError(f"{path}: holds no LST of the overpass asked for ({selection.overpass}); see `overpass`")
+    asked: tuple[tuple[Literal["date", "product"], Any], ...] = (
+        ("date", selection.day()),
+        ("product", selection.product),
+    )
     for key, wanted in asked:
         layers = [layer for layer in layers if wanted is None or layer.says(key) in (wanted, None)]
         if not layers and listing.layers:
-            raise InputError(f"{path}: holds no LST of the {key} asked for ({wanted}); see --{key}")
+            raise InputError(f"{path}: holds no LST of the {key} asked for ({wanted}); see `{key}`")
     return layers
 
 
@@ -194,13 +211,13 @@ def _namesakes(listing: Listing) -> list[LstLayer]:
     ]
 
 
-def _rivals(layers: Iterable[LstLayer], directory: Path, factor: int, format: str) -> dict[LstLayer, str]:
+def _rivals(layers: Iterable[LstLayer], factor: int, output: Output) -> dict[LstLayer, str]:
     """Layers that would share an output though they are not the same file's content, and what to say of each."""
     claims: dict[Path, list[LstLayer]] = {}
     for layer in layers:
         granule = layer.granule
         if granule is not None:  # a renamed one is known only when it is read
-            name = output_path(directory, granule, layer.overpass, factor, format)
+            name = output_path(output.output_dir, granule, layer.overpass, factor, output.format)
             claims.setdefault(name, []).append(layer)
     found = {}
     for path, group in claims.items():
@@ -209,53 +226,52 @@ def _rivals(layers: Iterable[LstLayer], directory: Path, factor: int, format: st
         with contextlib.suppress(OSError):  # a missing file is named when its turn comes
             if len({SourceFile.of("lst", layer.path).sha256 for layer in group}) > 1:
                 named = " and ".join(str(layer.path) for layer in group)
-                line = f"{named} would be one output, {path.name}; give each its own --output-dir"
+                line = f"{named} would be one output, {path.name}; give each its own `output_dir`"
                 found.update(dict.fromkeys(group, line))
     return found
 
 
-def _process(
-    layer: LstLayer, directory: Path, method: MapMethod, request: Request, command: str, made: dict[Path, Path]
-) -> Outcome:
+def _process(layer: LstLayer, method: MapMethod, asked: _Asked, command: str, made: dict[Path, Path]) -> Outcome:
     """One layer from file to file; ``made`` holds the source of each output of this run."""
     start, scene = time.perf_counter(), None
-    check_with_manifest(layer.path, verify=request.verify)
+    selection, inference, output = asked
+    check_with_manifest(layer.path, verify=selection.verify)
     try:
         name: GranuleName | Scene = parse_name(layer.path)
     except GranuleError:  # only its content says what it is, or where
-        name = scene = layer.read(request.policy())
-    path = output_path(directory, name.granule, layer.overpass, method.factor, request.format)
+        name = scene = layer.read(selection.policy())
+    path = output_path(output.output_dir, name.granule, layer.overpass, method.factor, output.format)
     if method.ndvi is not None:
         ndvi = find_ndvi(method.ndvi, name)
-        check_with_manifest(ndvi, verify=request.verify)
+        check_with_manifest(ndvi, verify=selection.verify)
         method = dataclasses.replace(method, ndvi=ndvi)
     sources = sources_of(layer, method.ndvi)
-    identity = Identity(sources, method.name, method.checkpoint, _options(layer, request, method))
+    identity = Identity(sources, method.name, method.checkpoint, _options(layer, asked, method))
     rival = made.setdefault(path, layer.path)
-    if rival.resolve() != layer.path.resolve() and request.overwrite:
-        raise InputError(f"{rival} of this run has made {path.name} already; give each its own --output-dir")
-    if not request.overwrite and _is_finished(path, identity):
+    if rival.resolve() != layer.path.resolve() and output.overwrite:
+        raise InputError(f"{rival} of this run has made {path.name} already; give each its own `output_dir`")
+    if not output.overwrite and _is_finished(path, identity):
         return Outcome(layer.path, layer.overpass, "finished", "left as it is", path)
     identity_tags = identity.tags()  # before the files are read
-    scene = scene or layer.read(request.policy())
-    plan = plan_warp(scene, method.factor, request)
+    scene = scene or layer.read(selection.policy())
+    plan = plan_warp(scene, method.factor, selection, output)
     with tqdm(unit="tile", leave=False, disable=None) as bar:
 
         def progress(done: int, total: int) -> None:
             bar.total = total
             bar.update(done - bar.n)
 
-        fine = super_resolve(scene, method, request, progress)
-    if not request.overwrite and _is_finished(path, identity):
+        fine = super_resolve(scene, method, selection, inference, progress)
+    if not output.overwrite and _is_finished(path, identity):
         return Outcome(layer.path, layer.overpass, "finished", "by another run meanwhile", path)
-    if request.quick_look:
+    if output.quick_look:
         draw_quick_look(path.with_suffix(".png"), fine)
     if plan is not None:
         fine = warp(fine, plan)
     note = _note(fine, method)
     warnings = _warnings(fine, method)
     tags = {**identity_tags, "command": printable(command), **_tags(fine, method)}
-    write(path, fine, request.format, request.packed, tags)
+    write(path, fine, output.format, output.packed, tags)
     note = f"{note}, {time.perf_counter() - start:.1f} s"
     return Outcome(layer.path, layer.overpass, "written", note, path, warnings)
 
@@ -276,9 +292,9 @@ def _is_finished(path: Path, identity: Identity) -> bool:
     return True
 
 
-def _options(layer: LstLayer, request: Request, method: MapMethod) -> dict[str, Any]:
+def _options(layer: LstLayer, asked: _Asked, method: MapMethod) -> dict[str, Any]:
     """What decides a product beside its sources and the method: of a free name also what the user says of it."""
-    options = options_of(request, method.conserves)
+    options = options_of(*asked, method.conserves)
     free = layer.path.suffix.lower() in TIFF_SUFFIXES and (layer.date or layer.product)
     return {**options, "said": f"{layer.product} {layer.date}"} if free else options
 

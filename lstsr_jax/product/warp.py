@@ -9,7 +9,7 @@ from lstsr_jax.errors import InputError
 from lstsr_jax.geo import Grid, Scene, target_grid, warp_field
 from lstsr_jax.product.fine import FineScene
 from lstsr_jax.product.region import crop, inside, locate
-from lstsr_jax.product.request import Request
+from lstsr_jax.product.settings import Output, Selection
 
 NOT_PRODUCED = 3
 """Quality code, in every scheme, of pixels outside the source, where a warped product has some."""
@@ -28,7 +28,7 @@ class WarpPlan:
     inside: NDArray[np.bool_]
 
 
-def plan_warp(scene: Scene, factor: int, request: Request) -> WarpPlan | None:
+def plan_warp(scene: Scene, factor: int, selection: Selection, output: Output) -> WarpPlan | None:
     """Find the grid that a scene's map is to be warped to; None if none was asked for.
 
     It depends on the scene's place, not on its clouds: the maps of every day of a tile have the same grid.
@@ -36,28 +36,29 @@ def plan_warp(scene: Scene, factor: int, request: Request) -> WarpPlan | None:
     Args:
         scene: as read.
         factor: of the method.
-        request: region, ``--crs`` and ``--resolution``.
+        selection: region.
+        output: grid.
 
     Raises:
         OutsideError: if the scene does not reach the region.
         InputError: if it cannot be projected there, or at that resolution.
     """
-    if request.crs is None:
+    if output.crs is None:
         return None
-    source = crop(scene, locate(scene, request))
+    source = crop(scene, locate(scene, selection))
     fine = Grid((source.lst.shape[0], source.lst.shape[1]), source.transform, source.crs).refine(factor)
-    shown = inside(fine, request.bbox)
-    flags = f"--crs {request.crs}"
+    shown = inside(fine, selection.bbox)
+    asked = f"`crs` {output.crs}"
     if not shown.any():
         raise InputError(
-            f"{flags}: no pixel of {scene.path.name} asked for lies on the globe; there is nothing to warp"
+            f"{asked}: no pixel of {scene.path.name} asked for lies on the globe; there is nothing to warp"
         )
-    if request.resolution is not None:
-        flags += f" --resolution {request.resolution:g}"
+    if output.resolution is not None:
+        asked += f" `resolution` {output.resolution:g}"
     try:
-        grid = target_grid(fine, request.target_crs(), inside=shown, resolution=request.resolution)
+        grid = target_grid(fine, output.target_crs(), inside=shown, resolution=output.resolution)
     except ValueError as error:
-        raise InputError(f"{flags}: {error}") from None
+        raise InputError(f"{asked}: {error}") from None
     return WarpPlan(grid, shown)
 
 
@@ -66,7 +67,7 @@ def warp(fine: FineScene, plan: WarpPlan) -> FineScene:
 
     Args:
         fine: on the grid of its source.
-        plan: from :func:`plan_warp`, of the same scene and request.
+        plan: from :func:`plan_warp`, of the same scene and selection.
 
     Returns:
         The warped scene; NaN where it is not observed, and where the nearest source pixel is not on the globe and in

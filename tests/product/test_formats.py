@@ -9,12 +9,12 @@ import rasterio
 from lstsr_jax.errors import InputError
 from lstsr_jax.geo import simulate_granule, write_granule
 from lstsr_jax.predictor import SpreadCalibration, load_predictor, save_predictor
-from lstsr_jax.product import Request, choose_method, predict
+from lstsr_jax.product import choose_method, predict, settings_of
 from lstsr_jax.product.region import corner
 
 xarray = pytest.importorskip("xarray")
 pytest.importorskip("rioxarray")
-REQUEST = Request(overpass="day", tile=32, overlap=8, quick_look=False)
+REQUEST = dict(overpass="day", tile=32, overlap=8, quick_look=False)
 ENGINE = {"netcdf": "h5netcdf", "zarr": "zarr"}
 
 
@@ -24,7 +24,7 @@ def granule(tmp_path_factory):
 
 
 def make(granule, directory, request):
-    report = predict([granule], directory, choose_method(None, "bicubic", None), request)
+    report = predict([granule], choose_method(None, "bicubic", None), *settings_of(output_dir=directory, **request))
     assert not report.failed, str(report)
     return report.outcomes[0]
 
@@ -35,7 +35,7 @@ def make(granule, directory, request):
 def test_the_same_as_the_cog(granule, format, packed, tmp_path):
     with rasterio.open(make(granule, tmp_path, REQUEST).output) as file:
         expected, transform, crs = file.read(1), file.transform, file.crs
-    request = dataclasses.replace(REQUEST, format=format, packed=packed)
+    request = dict(REQUEST, format=format, packed=packed)
     path = make(granule, tmp_path, request).output
     assert path.suffix == {"netcdf": ".nc", "zarr": ".zarr"}[format]
     with xarray.open_dataset(path, engine=ENGINE[format], decode_coords="all") as data:
@@ -53,7 +53,7 @@ def test_the_same_as_the_cog(granule, format, packed, tmp_path):
         assert data["qc"].dtype == np.uint8 and len(data["qc"].attrs["flag_meanings"].split()) == 8
         assert data.attrs["source_granule"] == granule.stem and data.attrs["Conventions"] == "CF-1.11"
     assert make(granule, tmp_path, request).status == "finished"
-    assert make(granule, tmp_path, dataclasses.replace(request, overwrite=True)).status == "written"
+    assert make(granule, tmp_path, dict(request, overwrite=True)).status == "written"
     assert not [file for file in tmp_path.iterdir() if "partial" in file.name]
 
 
@@ -64,11 +64,11 @@ def test_the_spread_says_what_it_is(granule, calibrated, trained, tmp_path):
     calibration = SpreadCalibration(0.3, 2.0) if calibrated else None
     save_predictor(tmp_path / "net", dataclasses.replace(predictor, calibration=calibration))
     kind = "standard error" if calibrated else "standard deviation over orientations"
-    request = dataclasses.replace(REQUEST, spread=True)
+    request = dict(REQUEST, spread=True)
     for format in ("cog", "netcdf", "zarr"):
-        wanted = dataclasses.replace(request, format=format)
+        wanted = dict(request, format=format)
         method = choose_method(str(tmp_path / "net"), None, None)
-        (outcome,) = predict([granule], tmp_path, method, wanted).outcomes
+        (outcome,) = predict([granule], method, *settings_of(output_dir=tmp_path, **wanted)).outcomes
         if format == "cog":
             with rasterio.open(outcome.output) as file:
                 assert file.descriptions[1] == f"LST {kind} (K)" and file.tags()["spread"] == kind
@@ -82,6 +82,6 @@ def test_the_spread_says_what_it_is(granule, calibrated, trained, tmp_path):
 
 def test_a_missing_library_is_one_line(granule, tmp_path, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "zarr", None)
-    request = dataclasses.replace(REQUEST, format="zarr")
+    request = dict(REQUEST, format="zarr")
     with pytest.raises(InputError, match=r"needs zarr; run pip install 'lstsr-jax\[netcdf\]'"):
         make(granule, tmp_path, request)

@@ -11,13 +11,15 @@ import rasterio
 
 from lstsr_jax.geo import simulate_granule, to_kelvin, write_granule, write_raster
 from lstsr_jax.predictor import Normalization, SpreadCalibration, load_predictor, save_predictor
-from lstsr_jax.product import Request, choose_method, predict
+from lstsr_jax.product import choose_method, predict, settings_of
 
-REQUEST = Request(overpass="day", tile=32, overlap=8, quick_look=False)
+REQUEST = dict(overpass="day", tile=32, overlap=8, quick_look=False)
 
 
 def run(files, directory, request=REQUEST, method="bicubic", ndvi=None, checkpoint=None):
-    return predict(files, directory, choose_method(checkpoint, method, ndvi), request, command="test")
+    return predict(
+        files, choose_method(checkpoint, method, ndvi), *settings_of(output_dir=directory, **request), command="test"
+    )
 
 
 def only(report):
@@ -53,14 +55,14 @@ def test_networks_of_equal_arrays_that_answer_differently_are_told_apart(layers,
         outcome = only(run([layers], tmp_path / "out", method=None, checkpoint=str(tmp_path / f"net{i}")))
         assert outcome.status == "failed"
         assert f"another model (mrunet {plain.fingerprint}, now mrunet {other.fingerprint})" in outcome.note
-        assert "--overwrite" in outcome.note and "--output-dir" in outcome.note
+        assert "`overwrite`" in outcome.note and "`output_dir`" in outcome.note
     outcome = only(run([layers], tmp_path / "out"))
     assert f"another method (mrunet {plain.fingerprint}, now bicubic)" in outcome.note
 
 
 def test_other_options_are_named(layers, tmp_path):
     run([layers], tmp_path)
-    other = dataclasses.replace(REQUEST, window=(0, 0, 32, 40), max_lst_error_k=1)
+    other = dict(REQUEST, window=(0, 0, 32, 40), max_lst_error_k=1)
     note = only(run([layers], tmp_path, other)).note
     assert "other options (max_lst_error_k: 3, now 1, window: none, now 0 0 32 40)" in note
 
@@ -77,7 +79,7 @@ def test_a_source_that_changed_is_seen_and_one_that_moved_is_not(layers, scene, 
         place = file.transform, file.crs
     write_raster(path, to_kelvin(scene.lst_day) + 1, *place, packed=True)
     note = only(run([path], tmp_path / "out")).note
-    assert "its source has changed since" in note and layers.name in note and "--overwrite" in note
+    assert "its source has changed since" in note and layers.name in note and "`overwrite`" in note
 
 
 def test_the_quality_layer_and_the_ndvi_belong_to_the_source(layers, tmp_path):
@@ -105,7 +107,7 @@ def test_two_areas_under_one_name_never_share_an_output(scene, layers, tmp_path)
     for path, change in zip(paths, (0, 2), strict=True):
         write_raster(path, to_kelvin(scene.lst_day) + change, *place)
     for files, folder in ((paths, "a"), ([tmp_path / "all"], "b")):
-        report = run(files, tmp_path / folder, dataclasses.replace(REQUEST, overwrite=folder == "a"))
+        report = run(files, tmp_path / folder, dict(REQUEST, overwrite=folder == "a"))
         assert [outcome.status for outcome in report.outcomes] == ["failed", "failed"]
         assert all(str(path) in outcome.note for path in paths for outcome in report.outcomes)
         assert not list((tmp_path / folder).glob("*.tif"))
@@ -127,7 +129,7 @@ def test_a_granule_and_its_layer_in_one_run(scene, layers, tmp_path):
 def test_runs_on_one_output_folder_at_the_same_time(layers, format, tmp_path):
     if format == "zarr":
         pytest.importorskip("zarr")
-    request = dataclasses.replace(REQUEST, format=format, overwrite=True)
+    request = dict(REQUEST, format=format, overwrite=True)
     reports = []
     threads = [threading.Thread(target=lambda: reports.append(run([layers], tmp_path, request))) for _ in range(3)]
     for thread in threads:
@@ -135,7 +137,7 @@ def test_runs_on_one_output_folder_at_the_same_time(layers, format, tmp_path):
     for thread in threads:
         thread.join()
     assert [only(report).status for report in reports] == ["written"] * 3, list(map(str, reports))
-    again = dataclasses.replace(request, overwrite=False)
+    again = dict(request, overwrite=False)
     assert only(run([layers], tmp_path, again)).status == "finished"
     assert not [path for path in tmp_path.iterdir() if "partial" in path.name]
 
@@ -147,7 +149,7 @@ def test_ndvi_that_is_no_finer_than_the_lst_is_told(layers, tmp_path):
         assert file.tags()["ndvi_file"].startswith("MOD13Q1") and "nothing" not in file.tags()["ndvi_resolution"]
     next(layers.parent.glob("MOD13Q1*")).unlink()
     report = run([layers], tmp_path, method="atprk", ndvi=layers.parent)
-    assert "warning: --ndvi" in str(report) and "no finer than the LST" in str(report)
+    assert "warning: `ndvi`" in str(report) and "no finer than the LST" in str(report)
     with rasterio.open(only(report).output) as file:
         tags = file.tags()
     assert tags["ndvi_file"].startswith("MOD13A2") and "nothing finer" in tags["ndvi_resolution"]
@@ -159,10 +161,10 @@ def test_no_map_of_values_that_no_land_has(scene, layers, tmp_path):
     hot = to_kelvin(scene.lst_day)
     hot[10, 10:14] = 900.0
     write_raster(layers, hot, *place)
-    report = run([layers], tmp_path / "out", dataclasses.replace(REQUEST, quick_look=True))
+    report = run([layers], tmp_path / "out", dict(REQUEST, quick_look=True))
     assert only(report).status == "failed" and not list((tmp_path / "out").iterdir())
     torn = np.where(np.indices(hot.shape).sum(0) % 2, 150.5, 399.5).astype(np.float32)  # within range, but no land
     write_raster(layers, torn, *place)
-    report = run([layers], tmp_path / "out", dataclasses.replace(REQUEST, quick_look=True))
+    report = run([layers], tmp_path / "out", dict(REQUEST, quick_look=True))
     assert only(report).status == "failed" and not list((tmp_path / "out").iterdir())
     assert "no map is written" in only(report).note

@@ -10,7 +10,7 @@ from lstsr_jax.config import DataConfig
 from lstsr_jax.errors import InputError
 from lstsr_jax.geo import simulate_granule, write_granule
 from lstsr_jax.geo.manifest import ManifestRow, write_manifest
-from lstsr_jax.product import Request, choose_method, predict
+from lstsr_jax.product import choose_method, predict, settings_of
 
 
 @pytest.fixture
@@ -30,8 +30,8 @@ def folder(tmp_path):
 
 
 def run(folder, directory, **options):
-    request = Request(tile=32, overlap=8, quick_look=False, overpass="day", **options)
-    return predict([folder], directory, choose_method(None, "bicubic", None), request)
+    request = dict(tile=32, overlap=8, quick_look=False, overpass="day", **options)
+    return predict([folder], choose_method(None, "bicubic", None), *settings_of(output_dir=directory, **request))
 
 
 def spoil(path):
@@ -60,8 +60,10 @@ def test_predict_makes_no_map_with_ndvi_of_another_size(tmp_path):
     granule = simulate_granule(3, size=32, date=datetime.date(2020, 7, 1), cloud_fraction=0)
     lst, _, fine = write_granule(granule, tmp_path / "granules", "hdf4", ndvi=True)
     write_manifest(fine.parent, {fine.stem: ManifestRow(fine.stem, 7, "0" * 64, "", "")})
-    request = Request(tile=32, overlap=8, quick_look=False, overpass="day")
-    report = predict([lst], tmp_path / "out", choose_method(None, "atprk", fine.parent), request)
+    request = dict(tile=32, overlap=8, quick_look=False, overpass="day")
+    report = predict(
+        [lst], choose_method(None, "atprk", fine.parent), *settings_of(output_dir=tmp_path / "out", **request)
+    )
     (outcome,) = report.outcomes
     assert outcome.status == "failed" and f"{fine.name}: " in outcome.note
     assert "manifest.csv says 7: damaged" in outcome.note

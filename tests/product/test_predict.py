@@ -15,15 +15,17 @@ from lstsr_jax import l4_pool
 from lstsr_jax.errors import InputError
 from lstsr_jax.geo import pixel_lonlat, read_lst, simulate_granule, write_granule
 from lstsr_jax.predictor import load_predictor, save_predictor
-from lstsr_jax.product import Request, choose_method, predict
+from lstsr_jax.product import choose_method, predict, settings_of
 from lstsr_jax.product.region import corner
 
 ROOT = Path(__file__).resolve().parents[2]
-REQUEST = Request(tile=32, overlap=8, quick_look=False)
+REQUEST = dict(tile=32, overlap=8, quick_look=False)
 
 
 def run(files, directory, request=REQUEST, method="bicubic", ndvi=None, checkpoint=None):
-    return predict(files, directory, choose_method(checkpoint, method, ndvi), request, command="test")
+    return predict(
+        files, choose_method(checkpoint, method, ndvi), *settings_of(output_dir=directory, **request), command="test"
+    )
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +56,7 @@ def assert_lines_up(path, scene, residual=1e-3):
 
 
 def test_day_and_night_of_a_granule(granule, tmp_path):
-    report = run([granule], tmp_path, dataclasses.replace(REQUEST, quick_look=True))
+    report = run([granule], tmp_path, dict(REQUEST, quick_look=True))
     assert not report.failed
     names = [f"{granule.stem}_{layer}_250m" for layer in ("LST_Day", "LST_Night", "QC_Day", "QC_Night")]
     expected = [f"{name}.tif" for name in names] + [f"{name}.png" for name in names[:2]]
@@ -74,7 +76,7 @@ def test_day_and_night_of_a_granule(granule, tmp_path):
 
 
 def test_a_network_with_spread(granule, trained, tmp_path):
-    request = dataclasses.replace(REQUEST, overpass="day", spread=True)
+    request = dict(REQUEST, overpass="day", spread=True)
     report = run([granule], tmp_path, request, method=None, checkpoint=str(trained))
     (outcome,) = report.outcomes
     assert_lines_up(outcome.output, read_lst(granule, "day"))
@@ -89,15 +91,15 @@ def test_a_network_with_spread(granule, trained, tmp_path):
 
 
 def test_finished_outputs_are_left_alone(granule, tmp_path):
-    request = dataclasses.replace(REQUEST, overpass="day")
+    request = dict(REQUEST, overpass="day")
     first = run([granule], tmp_path, request).outcomes[0].output
     stamp = first.stat().st_mtime_ns
     assert [outcome.status for outcome in run([granule], tmp_path).outcomes] == ["finished", "written"]
     assert first.stat().st_mtime_ns == stamp
-    other = dataclasses.replace(request, conserve_energy=False)
+    other = dict(request, conserve_energy=False)
     (outcome,) = run([granule], tmp_path, other).failed
-    assert "--overwrite" in outcome.note and first.stat().st_mtime_ns == stamp
-    assert not run([granule], tmp_path, dataclasses.replace(other, overwrite=True)).failed
+    assert "`overwrite`" in outcome.note and first.stat().st_mtime_ns == stamp
+    assert not run([granule], tmp_path, dict(other, overwrite=True)).failed
     with rasterio.open(first) as file:
         assert file.tags()["energy_conserved"] == "no"
 
@@ -105,9 +107,9 @@ def test_finished_outputs_are_left_alone(granule, tmp_path):
 def test_a_network_that_denoises_is_not_corrected_unless_asked(granule, trained, tmp_path):
     denoising = dataclasses.replace(load_predictor(trained), denoises=True)
     save_predictor(tmp_path / "c", denoising)
-    request = dataclasses.replace(REQUEST, overpass="day")
+    request = dict(REQUEST, overpass="day")
     for asked, expected in ((None, "no"), (True, "yes")):
-        corrected = dataclasses.replace(request, conserve_energy=asked)
+        corrected = dict(request, conserve_energy=asked)
         report = run([granule], tmp_path / expected, corrected, method=None, checkpoint=str(tmp_path / "c"))
         (outcome,) = report.outcomes
         with rasterio.open(outcome.output) as file:
@@ -149,8 +151,8 @@ def test_a_renamed_granule_knows_its_name(granule, tmp_path):
 
 def test_window_and_bbox(granule, tmp_path):
     scene = read_lst(granule, "day")
-    whole = run([granule], tmp_path / "a", dataclasses.replace(REQUEST, overpass="day")).outcomes[0].output
-    part = dataclasses.replace(REQUEST, overpass="day", window=(10, 20, 30, 25))
+    whole = run([granule], tmp_path / "a", dict(REQUEST, overpass="day")).outcomes[0].output
+    part = dict(REQUEST, overpass="day", window=(10, 20, 30, 25))
     part = run([granule], tmp_path / "b", part).outcomes[0].output
     with rasterio.open(whole) as file, rasterio.open(part) as cut:
         assert cut.shape == (120, 100)
@@ -160,7 +162,7 @@ def test_window_and_bbox(granule, tmp_path):
         np.testing.assert_allclose(corner(cut.transform, 0, 0), corner(file.transform, 80, 40), atol=1e-3)
     lon, lat = pixel_lonlat(scene.transform, scene.lst.shape)
     box = lon[40, 30] - 0.05, lat[40, 30] - 0.03, lon[40, 30] + 0.05, lat[40, 30] + 0.03
-    boxed = run([granule], tmp_path / "c", dataclasses.replace(REQUEST, overpass="day", bbox=box)).outcomes[0].output
+    boxed = run([granule], tmp_path / "c", dict(REQUEST, overpass="day", bbox=box)).outcomes[0].output
     with rasterio.open(boxed) as file:
         x, y = corner(scene.transform, 30.5, 40.5)
         assert file.bounds.left < x < file.bounds.right and file.bounds.bottom < y < file.bounds.top
@@ -168,18 +170,18 @@ def test_window_and_bbox(granule, tmp_path):
         offset = corner(~scene.transform, file.bounds.left, file.bounds.top)
         np.testing.assert_allclose(offset, np.rint(offset), atol=1e-6)
     with pytest.raises(InputError, match="none of the granules"):
-        run([granule], tmp_path / "d", dataclasses.replace(REQUEST, bbox=(100, 0, 101, 1)))
-    (failed,) = run([granule], tmp_path / "d", dataclasses.replace(part_of(80), overpass="day")).failed
-    assert "--window 60 0 30 10: reaches beyond" in failed.note
+        run([granule], tmp_path / "d", dict(REQUEST, bbox=(100, 0, 101, 1)))
+    (failed,) = run([granule], tmp_path / "d", dict(part_of(80), overpass="day")).failed
+    assert "`window` 60 0 30 10: reaches beyond" in failed.note
 
 
 def part_of(size):
-    return dataclasses.replace(REQUEST, window=(size - 20, 0, 30, 10))
+    return dict(REQUEST, window=(size - 20, 0, 30, 10))
 
 
 @pytest.mark.filterwarnings("ignore:Use `@` matmul:PendingDeprecationWarning")  # rasterio 1.4 with affine 3
 def test_packed_and_warped(granule, tmp_path):
-    request = dataclasses.replace(REQUEST, overpass="day", packed=True, crs="EPSG:32631", resolution=250)
+    request = dict(REQUEST, overpass="day", packed=True, crs="EPSG:32631", resolution=250)
     output = run([granule], tmp_path, request).outcomes[0].output
     with rasterio.open(output) as file:
         assert (
@@ -203,7 +205,7 @@ def test_packed_and_warped(granule, tmp_path):
 
 @pytest.mark.parametrize("method", ["atprk", "dms"])
 def test_sharpening_needs_no_network(granule, tmp_path, method):
-    request = dataclasses.replace(REQUEST, overpass="day")
+    request = dict(REQUEST, overpass="day")
     output = run([granule], tmp_path, request, method=method, ndvi=granule.parent).outcomes[0].output
     fine = assert_lines_up(output, read_lst(granule, "day"))
     plain = run([granule], tmp_path / "bicubic", request).outcomes[0].output
@@ -220,7 +222,7 @@ def test_a_layer_without_quality_and_a_scene_without_observation(tmp_path):
     for path in files:
         if "QC" in path.name:
             path.unlink()
-    report = run([layer], tmp_path / "out", dataclasses.replace(REQUEST, quick_look=True))
+    report = run([layer], tmp_path / "out", dict(REQUEST, quick_look=True))
     (outcome,) = report.outcomes
     assert outcome.note.startswith("no observation")
     with rasterio.open(outcome.output) as file:
@@ -232,7 +234,7 @@ def test_real_granules(shared_data, tmp_path):
     """A real clear date on the whole tile, and the real, mostly cloudy HDF4 granule."""
     (layer,) = (shared_data / "mod11a1_h18v04_2020").glob("MOD11A1.A2020220.*_LST_Day_1km.tif")
     (hdf4,) = (shared_data / "granules").glob("MOD11A1*.hdf")
-    report = run([layer, hdf4], tmp_path, Request(overpass="day", quick_look=False))
+    report = run([layer, hdf4], tmp_path, dict(overpass="day", quick_look=False))
     assert not report.failed
     for outcome, source in zip(report.outcomes, (layer, hdf4), strict=True):
         scene = read_lst(source, "day")

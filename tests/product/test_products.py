@@ -11,7 +11,7 @@ from lstsr_jax.errors import InputError
 from lstsr_jax.geo import PRODUCTS, aggregate_l4, find_granules, simulate_granule, simulate_landscape, write_granule
 from lstsr_jax.geo.simulate.subset_writer import write_netcdf
 from lstsr_jax.predictor import load_predictor
-from lstsr_jax.product import Request, choose_method, predict
+from lstsr_jax.product import choose_method, predict, settings_of
 
 DATE = datetime.date(2021, 5, 1)
 
@@ -26,9 +26,9 @@ def granule(place, product, date=DATE):
 
 
 def run(files, out, checkpoint=None, **options):
-    request = Request(quick_look=False, **options)
+    request = dict(quick_look=False, **options)
     method = choose_method(checkpoint, None if checkpoint else "bicubic", None)
-    return predict(files, out, method, request)
+    return predict(files, method, *settings_of(output_dir=out, **request))
 
 
 @pytest.mark.parametrize(
@@ -95,13 +95,13 @@ def test_flags_choose_among_files_that_say_it_themselves(place, tmp_path):
     report = run([tmp_path], tmp_path / "out", product="VNP21A1D")
     assert [outcome.output.name[:8] for outcome in report.outcomes] == ["VNP21A1D"]
     report = run([tmp_path], tmp_path / "out", date="2021-05-03")
-    assert "holds no LST of the date asked for (2021-05-03); see --date" in str(report)
+    assert "holds no LST of the date asked for (2021-05-03); see `date`" in str(report)
     for flag, text in (
-        ({"date": "1 May"}, "--date 1 May: no date"),
-        ({"product": "MOD13A2"}, "--product MOD13A2: unknown"),
+        ({"date": "1 May"}, "`date` 1 May: no date"),
+        ({"product": "MOD13A2"}, "`product` MOD13A2: unknown"),
     ):
         with pytest.raises(InputError, match=text):
-            Request(**flag).check()
+            settings_of(**flag)
 
 
 def test_a_network_says_when_it_was_trained_on_another_sensor(place, tmp_path):

@@ -10,7 +10,7 @@ from rasterio.transform import Affine
 
 from lstsr_jax.errors import InputError
 from lstsr_jax.geo import SINUSOIDAL, Grid, Scene, pixel_lonlat, refine_transform, tile_transform
-from lstsr_jax.product import Request
+from lstsr_jax.product import Selection
 from lstsr_jax.product.region import OutsideError, Region, crop, halves, inside, locate
 
 SIZE = 60
@@ -63,7 +63,7 @@ BOXES = [
 @pytest.mark.parametrize(("tile", "box"), BOXES)
 def test_the_region_is_that_of_the_pixels_a_box_touches(tile, box):
     scene = scene_of(tile)
-    found = locate(scene, Request(bbox=box))
+    found = locate(scene, Selection(bbox=box))
     rows, columns = np.nonzero(touched(scene, box))
     inner = Region(rows.min(), columns.min(), rows.max() + 1, columns.max() + 1)
     outer = inner.grown(1, scene.lst.shape)  # the lattice may miss a corner
@@ -81,7 +81,7 @@ def test_a_flipped_raster_gives_the_same_place(turn):
     axis = 0 if turn == "south-up" else 1
     turned = Affine(a, 0, left, 0, -e, top + SIZE * e) if axis == 0 else Affine(-a, 0, left + SIZE * a, 0, e, top)
     flipped = dataclasses.replace(scene, lst=np.flip(scene.lst, axis), transform=turned)
-    request = Request(bbox=(2.0, 43.0, 5.5, 46.0))
+    request = Selection(bbox=(2.0, 43.0, 5.5, 46.0))
     expected = crop(scene, locate(scene, request)).lst
     np.testing.assert_array_equal(np.flip(crop(flipped, locate(flipped, request)).lst, axis), expected)
 
@@ -97,13 +97,13 @@ def test_a_flipped_raster_gives_the_same_place(turn):
     ],
 )
 def test_a_tile_that_a_box_does_not_touch_is_outside(tile, box):
-    with pytest.raises(OutsideError, match=r"g\.tif: outside --bbox"):
-        locate(scene_of(tile), Request(bbox=box))
+    with pytest.raises(OutsideError, match=r"g\.tif: outside `bbox`"):
+        locate(scene_of(tile), Selection(bbox=box))
 
 
 def test_a_rotated_grid_is_refused():
     a, _, left, _, e, top = tile_transform("h18v04", size=SIZE)[:6]
-    for request in (Request(), Request(bbox=(2, 43, 5, 46))):
+    for request in (Selection(), Selection(bbox=(2, 43, 5, 46))):
         with pytest.raises(InputError, match="its grid is rotated; warp it"):
             locate(scene_of("h18v04", Affine(a, 0.1 * a, left, 0.1 * a, e, top)), request)
 
@@ -118,5 +118,5 @@ def test_boxes_across_the_meridian_have_two_halves():
 @pytest.mark.parametrize("box", [(5, 40, 4, 41), (5, 40, 5, 41), (-200, 40, 5, 41), (5, 41, 6, 40), (5, 80, 6, 91)])
 def test_a_box_that_is_none_is_refused(box):
     with pytest.raises(InputError, match="give W S E N in degrees, S < N and W < E; W > E only for"):
-        Request(bbox=box).check()
-    Request(bbox=(178, -20, -178, -10)).check()
+        Selection(bbox=box)
+    Selection(bbox=(178, -20, -178, -10))

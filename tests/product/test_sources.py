@@ -8,13 +8,13 @@ import rasterio
 
 from lstsr_jax.errors import InputError
 from lstsr_jax.geo import simulate_granule, write_granule
-from lstsr_jax.product import Request, choose_method, predict
+from lstsr_jax.product import choose_method, predict, settings_of
 
-REQUEST = Request(tile=32, overlap=8, quick_look=False, overpass="day")
+REQUEST = dict(tile=32, overlap=8, quick_look=False, overpass="day")
 
 
 def run(files, directory):
-    return predict(files, directory, choose_method(None, "bicubic", None), REQUEST)
+    return predict(files, choose_method(None, "bicubic", None), *settings_of(output_dir=directory, **REQUEST))
 
 
 @pytest.fixture
@@ -68,7 +68,9 @@ def test_a_folder_whose_name_is_not_utf8(layers, tmp_path):
     except OSError:
         pytest.skip("this file system takes UTF-8 names only")
     method = choose_method(None, "bicubic", None)
-    report = predict([folder], tmp_path / "out", method, REQUEST, command=f"predict.py {folder}")
+    report = predict(
+        [folder], method, *settings_of(output_dir=tmp_path / "out", **REQUEST), command=f"predict.py {folder}"
+    )
     (outcome,) = report.outcomes
     assert outcome.status == "written", str(report)
     str(report).encode()

@@ -8,11 +8,11 @@ import pytest
 import rasterio
 
 from lstsr_jax.geo import Grid, read_lst, simulate_granule, sinusoidal_to_lonlat, tile_transform, write_granule
-from lstsr_jax.product import Request, choose_method, predict
+from lstsr_jax.product import choose_method, predict, settings_of
 from lstsr_jax.product.quick_look import draw_quick_look
 from lstsr_jax.product.times import observation_time
 
-REQUEST = Request(tile=32, overlap=8, quick_look=False)
+REQUEST = dict(tile=32, overlap=8, quick_look=False)
 
 
 @pytest.fixture(scope="module")
@@ -24,8 +24,8 @@ def granules(tmp_path_factory):
 
 
 def make(files, directory, **options):
-    request = dataclasses.replace(REQUEST, **options)
-    report = predict(files, directory, choose_method(None, "bicubic", None), request)
+    request = dict(REQUEST, **options)
+    report = predict(files, choose_method(None, "bicubic", None), *settings_of(output_dir=directory, **request))
     assert not report.failed, str(report)
     return [outcome.output for outcome in report.outcomes]
 
@@ -125,5 +125,7 @@ def test_the_quick_look_of_a_scene_without_observation_says_so(granules, tmp_pat
     for lst, expected in ((scene.lst, ([], [1])), (np.full_like(scene.lst, np.nan), (["no observation"] * 2, []))):
         texts.clear()
         bars.clear()
-        draw_quick_look(tmp_path / "x.png", super_resolve(dataclasses.replace(scene, lst=lst), method, REQUEST))
+        draw_quick_look(
+            tmp_path / "x.png", super_resolve(dataclasses.replace(scene, lst=lst), method, *settings_of(**REQUEST)[:2])
+        )
         assert (texts, bars) == expected and (tmp_path / "x.png").stat().st_size > 1000

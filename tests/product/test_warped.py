@@ -1,6 +1,5 @@
 """Maps warped with --crs: around the place, cut to the box, and true in what they say of themselves."""
 
-import dataclasses
 import re
 
 import numpy as np
@@ -18,15 +17,17 @@ from lstsr_jax.geo import (
     write_raster,
 )
 from lstsr_jax.geo.warp import Grid
-from lstsr_jax.product import Request, choose_method, predict
+from lstsr_jax.product import choose_method, predict, settings_of
 
-REQUEST = Request(overpass="day", tile=32, overlap=8, quick_look=False)
+REQUEST = dict(overpass="day", tile=32, overlap=8, quick_look=False)
 NAME = "MOD11A1.A2020183.{}.061.2020185120000_LST_Day_1km.tif"
 
 
 def make(path, directory, **options):
-    request = dataclasses.replace(REQUEST, **options)
-    (outcome,) = predict([path], directory, choose_method(None, "bicubic", None), request).outcomes
+    request = dict(REQUEST, **options)
+    (outcome,) = predict(
+        [path], choose_method(None, "bicubic", None), *settings_of(output_dir=directory, **request)
+    ).outcomes
     return outcome
 
 
@@ -149,14 +150,14 @@ def test_there_and_back_is_the_same_map(tmp_path):
         (
             "h31v12",
             {"crs": "EPSG:4326", "resolution": 250.0},
-            r"--crs EPSG:4326 --resolution 250: its unit is the degree",
+            r"`crs` EPSG:4326 `resolution` 250: its unit is the degree",
         ),
         (
             "h31v12",
             {"crs": "EPSG:2193", "resolution": 0.0025},
-            r"--crs EPSG:2193 --resolution 0.0025: its unit is the me",
+            r"`crs` EPSG:2193 `resolution` 0.0025: its unit is the me",
         ),
-        ("h31v12", {"crs": "EPSG:4978"}, r"--crs EPSG:4978: none of its pixels can be projected there; choose"),
+        ("h31v12", {"crs": "EPSG:4978"}, r"`crs` EPSG:4978: none of its pixels can be projected there; choose"),
         ("h31v12", {"crs": "EPSG:4326", "window": (0, 39, 1, 1)}, r"no pixel of \S+ asked for lies on the globe"),
     ],
 )

@@ -13,7 +13,7 @@ from lstsr_jax.evaluation.methods import classical_method
 from lstsr_jax.evaluation.protocols import STRICT
 from lstsr_jax.ops.pooling import l4_pool
 from lstsr_jax.ops.resize import upsample
-from lstsr_jax.product import Request, choose_method
+from lstsr_jax.product import choose_method
 from lstsr_jax.sharpening import dms, tsharp
 from lstsr_jax.sharpening.trees import fit_trees
 
@@ -200,7 +200,7 @@ def test_without_scikit_learn_every_door_names_the_remedy(monkeypatch, tmp_path)
     for door in (
         lambda: dms(coarse(315 - 20 * ndvi), ndvi),
         lambda: classical_method("dms", STRICT, 4),
-        lambda: choose_method(None, "dms", tmp_path, Request()),
+        lambda: choose_method(None, "dms", tmp_path),
     ):
         with pytest.raises(InputError, match=r"^dms: needs scikit-learn; run pip install 'lstsr-jax\[dms\]'$"):
             door()
