@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         tile_of,
         tile_transform,
     )
+    from lstsr_jax.geo.guide import Guide, read_guide
     from lstsr_jax.geo.layer import LstLayer
     from lstsr_jax.geo.listing import Listing, describe_skipped, find_granules
     from lstsr_jax.geo.names import GranuleName, parse_name
@@ -64,6 +65,7 @@ _HOME = {
     "GranuleError": "errors",
     "GranuleName": "names",
     "Grid": "warp",
+    "Guide": "guide",
     "Landscape": "simulate.landscape",
     "Listing": "listing",
     "LstLayer": "layer",
@@ -101,6 +103,7 @@ _HOME = {
     "place_field": "warp",
     "place_seed_of": "simulate.landscape",
     "read_aster": "aster.product",
+    "read_guide": "guide",
     "read_lst": "granule",
     "read_ndvi": "ndvi",
     "read_pairs": "aster.pair",
@@ -141,6 +144,7 @@ __all__ = [
     "GranuleError",
     "GranuleName",
     "Grid",
+    "Guide",
     "Landscape",
     "Listing",
     "LstLayer",
@@ -178,6 +182,7 @@ __all__ = [
     "place_field",
     "place_seed_of",
     "read_aster",
+    "read_guide",
     "read_lst",
     "read_ndvi",
     "read_pairs",

@@ -9,9 +9,9 @@ from rasterio.crs import CRS
 from rasterio.transform import Affine
 
 from lstsr_jax.errors import InputError
-from lstsr_jax.geo import Grid, Scene, aggregate_l4, refine_transform
+from lstsr_jax.geo import Grid, Guide, Scene, aggregate_l4, refine_transform
 from lstsr_jax.ops.observed import PLAUSIBLE_K
-from lstsr_jax.product.guide import Guide, read_guide
+from lstsr_jax.product.guide import guide_of
 from lstsr_jax.product.methods import MapMethod
 from lstsr_jax.product.region import crop, inside, locate
 from lstsr_jax.product.settings import Inference, Selection
@@ -96,12 +96,9 @@ def super_resolve(
     context = region.grown(inference.overlap, scene.lst.shape)
     seen, source = crop(scene, context), crop(scene, region)
     _require_plausible(f"{scene.path}: observed LST", seen.lst)
-    guide = None
-    if method.ndvi is not None:
-        shape = (seen.lst.shape[0] * factor, seen.lst.shape[1] * factor)
-        guide = read_guide(method.ndvi, seen, refine_transform(seen.transform, factor), shape)
+    guide = None if method.ndvi is None else guide_of(method.ndvi, seen, factor)
     wanted = region.within(context).slices(factor)
-    lst, spread = method.apply(seen.lst, None if guide is None else guide.ndvi, inference, progress)
+    lst, spread = method.apply(seen.lst, None if guide is None else guide.values, inference, progress)
     lst = lst[wanted]
     quality = source.quality
     residual = _residual(lst, source.lst, factor)

@@ -28,7 +28,7 @@ from lstsr_jax.geo.manifest import check_with_manifest
 from lstsr_jax.geo.names import TIFF_SUFFIXES
 from lstsr_jax.product.files import output_path, read_tags, require_format, write
 from lstsr_jax.product.fine import FineScene, super_resolve
-from lstsr_jax.product.guide import find_ndvi
+from lstsr_jax.product.guide import coarseness_warning, find_guide
 from lstsr_jax.product.identity import Identity, SourceFile, options_of, sources_of
 from lstsr_jax.product.methods import MapMethod
 from lstsr_jax.product.quick_look import draw_quick_look
@@ -242,7 +242,7 @@ def _process(layer: LstLayer, method: MapMethod, asked: _Asked, command: str, ma
         name = scene = layer.read(selection.policy())
     path = output_path(output.output_dir, name.granule, layer.overpass, method.factor, output.format)
     if method.ndvi is not None:
-        ndvi = find_ndvi(method.ndvi, name)
+        ndvi = find_guide(method.ndvi, name)
         check_with_manifest(ndvi, verify=selection.verify)
         method = dataclasses.replace(method, ndvi=ndvi)
     sources = sources_of(layer, method.ndvi)
@@ -300,7 +300,7 @@ def _options(layer: LstLayer, asked: _Asked, method: MapMethod) -> dict[str, Any
 
 
 def _warnings(fine: FineScene, method: MapMethod) -> tuple[str, ...]:
-    guide = fine.guide.warning(method.factor) if fine.guide else ""
+    guide = coarseness_warning(fine.guide, method.factor) if fine.guide else ""
     provenance = method.provenance
     product = provenance.foreign_products([fine.source.product]) if provenance else ""
     place = provenance.foreign_tiles([fine.source.tile]) if provenance else ""
@@ -361,5 +361,5 @@ def _guide_tags(fine: FineScene, factor: int) -> dict[str, str]:
     if fine.guide is None:
         return {}
     pixel = f"{fine.guide.pixel / factor:.2g} of the LST's pixel"
-    finer = "" if not fine.guide.warning(factor) else ": nothing finer than the LST is in it"
+    finer = "" if not coarseness_warning(fine.guide, factor) else ": nothing finer than the LST is in it"
     return {"ndvi_file": fine.guide.path.name, "ndvi_resolution": f"{pixel}{finer}"}

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from lstsr_jax.config import ModelConfig
 from lstsr_jax.errors import InputError
@@ -266,3 +267,52 @@ def test_every_shipped_model_loads_and_does_something(coarse, name):
     assert predictor.denoises == ("denoise" in name)
     if not predictor.denoises:
         np.testing.assert_allclose(l4_pool(fine, 4), coarse, atol=1e-3)
+
+
+def test_the_ensemble_is_the_mean_and_deviation_of_eight_runs(coarse):
+    predictor = dataclasses.replace(make(), denoises=True)
+    predictor.variables["params"]["output"]["kernel"] *= 20
+    mean, spread = predictor.ensemble(coarse)
+    members = []
+    for turns, mirrored in itertools.product(range(4), (False, True)):
+        x = np.rot90(coarse, turns, (1, 2))
+        y = np.asarray(predictor((x[:, :, ::-1] if mirrored else x).copy()))
+        members.append(np.rot90(y[:, :, ::-1] if mirrored else y, -turns, (1, 2)))
+    np.testing.assert_allclose(mean, np.mean(members, 0), atol=1e-3)
+    np.testing.assert_allclose(spread, np.std(members, 0), atol=1e-3)
+    assert spread.max() > 0.02
+    np.testing.assert_allclose(jax.jit(lambda p, x: p.ensemble(x))(predictor, coarse)[0], mean, atol=1e-4)
+    conserved, _ = dataclasses.replace(predictor, denoises=False).ensemble(coarse)
+    np.testing.assert_allclose(l4_pool(conserved, 4), coarse, atol=1e-3)
+    answer = dataclasses.replace(predictor, ensembles=True)(coarse)
+    np.testing.assert_allclose(answer, mean, atol=1e-4)
+
+
+def test_a_predictor_is_hashed_compared_and_jitted(coarse):
+    one, same, other = make(), make(), make(seed=1)
+    assert one == same and hash(one) == hash(same) and one != other and one != "edsr"
+    assert one != dataclasses.replace(one, denoises=True) and len({one, same, other}) == 2
+    expected = one(coarse)
+    np.testing.assert_allclose(jax.jit(one)(coarse), expected, atol=1e-4)
+    np.testing.assert_allclose(jax.jit(other)(coarse), other(coarse), atol=1e-4)
+    np.testing.assert_allclose(jax.checkpoint(one)(coarse), expected, atol=1e-4)
+    np.testing.assert_allclose(jax.jit(lambda x: one(x))(coarse), expected, atol=1e-4)  # a constant of the program
+    assert (
+        jax.jit(lambda p: jnp.float32(p == same))(one) == 0
+    )  # of arrays that are not known yet only the object counts
+
+
+def test_a_predictor_follows_its_input_or_its_own_placement_on_a_mesh(coarse, tmp_path):
+    save_predictor(tmp_path / "c", make())
+    predictor = load_predictor(tmp_path / "c")
+    expected = predictor(coarse)
+    mesh = Mesh(np.array(jax.devices()[:2]), ("data",))
+    spread_out = jax.device_put(coarse, NamedSharding(mesh, PartitionSpec("data")))
+    fine = predictor(spread_out)
+    assert len(fine.sharding.device_set) == 2
+    np.testing.assert_allclose(fine, expected, atol=1e-4)
+    np.testing.assert_allclose(predictor.ensemble(spread_out)[0], predictor.ensemble(coarse)[0], atol=1e-3)
+    placed = jax.device_put(predictor, NamedSharding(mesh, PartitionSpec()))
+    np.testing.assert_allclose(placed(coarse), expected, atol=1e-4)
+    np.testing.assert_allclose(placed(spread_out), expected, atol=1e-4)
+    assert placed == predictor
