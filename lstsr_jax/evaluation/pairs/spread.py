@@ -10,7 +10,7 @@ from lstsr_jax.evaluation.pairs.score import scored_mask
 from lstsr_jax.geo.aster.pair import Pair
 from lstsr_jax.geo.warp import Shift, warp_field
 from lstsr_jax.ops.gaps import fill_gaps
-from lstsr_jax.predictor import Predictor
+from lstsr_jax.predictor import SuperResolver
 
 LEVELS = (0.5, 0.68, 0.9, 0.95)
 """Of the intervals whose coverage a calibration at 250 m is fitted to."""
@@ -32,11 +32,11 @@ class PairSpread:
     offset_k: float
 
 
-def pair_spread(predictor: Predictor, pair: Pair, shift: Shift) -> PairSpread:
+def pair_spread(predictor: SuperResolver, pair: Pair, shift: Shift) -> PairSpread:
     """Run the self-ensemble on a pair and compare it with ASTER.
 
     Args:
-        predictor: of factor 4; guided ones are given the pair's NDVI.
+        predictor: of factor 4; those that need NDVI are given the pair's.
         pair: with ASTER.
         shift: of its registration.
     """
