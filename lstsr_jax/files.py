@@ -68,6 +68,12 @@ def replacing_directory(path: Path) -> Iterator[Path]:
         shutil.rmtree(aside, ignore_errors=True)
 
 
+def remove_left_overs(path: Path) -> None:
+    """Remove what killed processes left of ``path`` under temporary names; for the holder of its lock only."""
+    for left_over in path.parent.glob(f".{path.stem}.*.partial{path.suffix}"):
+        shutil.rmtree(left_over, ignore_errors=True) if left_over.is_dir() else left_over.unlink(missing_ok=True)
+
+
 def _temporary(path: Path) -> Path:
     """A hidden name beside ``path`` that no other process on any host uses."""
     return path.with_name(f".{path.stem}.{uuid.uuid4().hex[:16]}.partial{path.suffix}")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from lstsr_jax.files import locked, replacing_directory
+from lstsr_jax.files import locked, remove_left_overs, replacing_directory
 from lstsr_jax.geo import place_seed_of, simulate_granule, simulate_landscape, write_granule
 
 TILE = "h18v04"
@@ -24,6 +24,7 @@ def write_simulated_granules(directory: Path) -> Path:
     if not directory.is_dir():
         with locked(directory.with_name(f".{directory.name}.lock"), f"simulating granules in {directory}"):
             if not directory.is_dir():
+                remove_left_overs(directory)
                 _write(directory)
     return directory
 

@@ -47,16 +47,16 @@ def test_a_killed_holder_blocks_nobody(tmp_path):
     lock = tmp_path / ".simulated_granules.lock"
     holder = start(HOLD, lock)
     assert holder.stdout.readline() == "held\n"
-    (tmp_path / "simulated_granules.partial").mkdir()
+    left_over = tmp_path / ".simulated_granules.0123456789abcdef.partial"
+    left_over.mkdir()
     waiting = start(PREPARE, tmp_path)
     assert "waiting for another process that is simulating granules" in waiting.stderr.readline()
     assert waiting.poll() is None
     holder.send_signal(signal.SIGKILL)
     holder.communicate()
     ((out, _),) = finish([waiting])
-    assert (
-        len(list(tmp_path.rglob("dataset_info.json"))) == 1 and not (tmp_path / "simulated_granules.partial").exists()
-    )
+    assert len(list(tmp_path.rglob("dataset_info.json"))) == 1
+    assert not left_over.exists()
     assert out.strip()
 
 
