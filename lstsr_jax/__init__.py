@@ -4,8 +4,9 @@ Array contract: channels-last ``(..., H, W, C)``, LST in kelvin, float32; NaN me
 first use, so that ``import lstsr_jax.geo`` does not import JAX.
 """
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from lstsr_jax.lazy import lazily
 
 if TYPE_CHECKING:
     from data_builders.preparation import prepare
@@ -122,10 +123,7 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    if name in _HOME:
-        return getattr(importlib.import_module(_HOME[name]), name)
-    raise AttributeError(f"module 'lstsr_jax' has no attribute {name!r}")
+__getattr__ = lazily(__name__, _HOME)
 
 
 def __dir__() -> list[str]:

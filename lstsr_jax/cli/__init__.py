@@ -1,9 +1,9 @@
 """The flags of the commands, loaded lazily, and how bad input ends them."""
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from lstsr_jax.cli.door import door, start_jax
+from lstsr_jax.lazy import lazily
 
 if TYPE_CHECKING:
     from lstsr_jax.cli.eval import EvalArguments, eval_arguments
@@ -11,12 +11,12 @@ if TYPE_CHECKING:
     from lstsr_jax.cli.train import TrainArguments, train_arguments
 
 _HOME = {
-    "EvalArguments": "eval",
-    "PredictArguments": "predict",
-    "TrainArguments": "train",
-    "eval_arguments": "eval",
-    "predict_arguments": "predict",
-    "train_arguments": "train",
+    "EvalArguments": ".eval",
+    "PredictArguments": ".predict",
+    "TrainArguments": ".train",
+    "eval_arguments": ".eval",
+    "predict_arguments": ".predict",
+    "train_arguments": ".train",
 }
 
 __all__ = [
@@ -31,7 +31,4 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    if name in _HOME:
-        return getattr(importlib.import_module(f"lstsr_jax.cli.{_HOME[name]}"), name)
-    raise AttributeError(f"module 'lstsr_jax.cli' has no attribute {name!r}")
+__getattr__ = lazily(__name__, _HOME)

@@ -1,25 +1,53 @@
-"""Floor 1: how a network answers: normalisation, the path from coarse to fine, checkpoints, shipped models."""
+"""Floor 1: how a network answers: normalisation, its path, checkpoints, shipped models, loaded lazily."""
 
-from lstsr_jax.predictor.path import (
-    NDVI_CENTRE,
-    NDVI_SCALE,
-    Network,
-    Normalization,
-    coarse_to_fine,
-    guide_channels,
-    input_channels,
-    normalization_for,
-)
-from lstsr_jax.predictor.predictor import Predictor, Variables, load_predictor, save_predictor, with_energy
-from lstsr_jax.predictor.provenance import Provenance
-from lstsr_jax.predictor.resolver import (
-    DEFAULT_FACTOR,
-    Calibrated,
-    FunctionResolver,
-    SpreadCalibration,
-    SuperResolver,
-    as_super_resolver,
-)
+from typing import TYPE_CHECKING
+
+from lstsr_jax.lazy import lazily
+
+if TYPE_CHECKING:
+    from lstsr_jax.predictor.path import (
+        NDVI_CENTRE,
+        NDVI_SCALE,
+        Network,
+        Normalization,
+        coarse_to_fine,
+        guide_channels,
+        input_channels,
+        normalization_for,
+    )
+    from lstsr_jax.predictor.predictor import Predictor, Variables, load_predictor, save_predictor, with_energy
+    from lstsr_jax.predictor.provenance import Provenance
+    from lstsr_jax.predictor.resolver import (
+        DEFAULT_FACTOR,
+        Calibrated,
+        FunctionResolver,
+        SpreadCalibration,
+        SuperResolver,
+        as_super_resolver,
+    )
+
+_HOME = {
+    "DEFAULT_FACTOR": ".resolver",
+    "NDVI_CENTRE": ".path",
+    "NDVI_SCALE": ".path",
+    "Calibrated": ".resolver",
+    "FunctionResolver": ".resolver",
+    "Network": ".path",
+    "Normalization": ".path",
+    "Predictor": ".predictor",
+    "Provenance": ".provenance",
+    "SpreadCalibration": ".resolver",
+    "SuperResolver": ".resolver",
+    "Variables": ".predictor",
+    "as_super_resolver": ".resolver",
+    "coarse_to_fine": ".path",
+    "guide_channels": ".path",
+    "input_channels": ".path",
+    "load_predictor": ".predictor",
+    "normalization_for": ".path",
+    "save_predictor": ".predictor",
+    "with_energy": ".predictor",
+}
 
 __all__ = [
     "DEFAULT_FACTOR",
@@ -43,3 +71,5 @@ __all__ = [
     "save_predictor",
     "with_energy",
 ]
+
+__getattr__ = lazily(__name__, _HOME)

@@ -1,9 +1,28 @@
-"""Floor 3: granules in, georeferenced 250 m maps out."""
+"""Floor 3: granules in, georeferenced 250 m maps out; loaded lazily."""
 
-from lstsr_jax.product.fine import FineScene, super_resolve
-from lstsr_jax.product.methods import MapMethod, choose_method
-from lstsr_jax.product.run import Outcome, Report, predict
-from lstsr_jax.product.settings import Inference, Output, Selection, settings_of
+from typing import TYPE_CHECKING
+
+from lstsr_jax.lazy import lazily
+
+if TYPE_CHECKING:
+    from lstsr_jax.product.fine import FineScene, super_resolve
+    from lstsr_jax.product.methods import MapMethod, choose_method
+    from lstsr_jax.product.run import Outcome, Report, predict
+    from lstsr_jax.product.settings import Inference, Output, Selection, settings_of
+
+_HOME = {
+    "FineScene": ".fine",
+    "Inference": ".settings",
+    "MapMethod": ".methods",
+    "Outcome": ".run",
+    "Output": ".settings",
+    "Report": ".run",
+    "Selection": ".settings",
+    "choose_method": ".methods",
+    "predict": ".run",
+    "settings_of": ".settings",
+    "super_resolve": ".fine",
+}
 
 __all__ = [
     "FineScene",
@@ -18,3 +37,5 @@ __all__ = [
     "settings_of",
     "super_resolve",
 ]
+
+__getattr__ = lazily(__name__, _HOME)

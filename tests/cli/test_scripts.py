@@ -51,3 +51,9 @@ def test_build_names_flags_and_leaves_nothing(tmp_path):
     assert "error: --data.patch-size 3: at least 15" in done.stderr
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "tfds").exists()
+
+
+def test_flags_of_predict_do_not_wait_for_networks():
+    code = "import sys, lstsr_jax.cli.predict; print({'flax', 'orbax', 'matplotlib', 'scipy'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
+    assert done.stdout == "set()\n"
