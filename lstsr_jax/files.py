@@ -16,13 +16,13 @@ from lstsr_jax.errors import InputError
 
 @contextlib.contextmanager
 def replacing(path: str | Path) -> Iterator[Path]:
-    """Write under a temporary name beside `path`, which takes the name `path` only if the block succeeds.
+    """Write under a temporary name beside ``path``, which takes the name ``path`` only if the block succeeds.
 
     Args:
         path: the file to make or to replace; its directory is made if needed.
 
     Yields:
-        The temporary path to write, of a hidden name that ends as `path` does.
+        The temporary path to write, of a hidden name that ends as ``path`` does.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,5 +1,10 @@
 """LST granules of MODIS and VIIRS: their grid, names, quality, reading, writing, simulation. No JAX here.
 
+The ten that users need first: :func:`read_lst` and :func:`read_scenes` (what a file holds), :func:`find_granules` (what
+a folder holds), :data:`PRODUCTS` (what can be read), :class:`QualityPolicy` (which pixels count), :func:`read_ndvi`,
+:func:`refine_transform` and :func:`write_raster` (a map of one's own), :func:`simulate_granule` and
+:func:`write_granule` (something to try it on).
+
 Names are loaded on first use: reading does without scipy, which ASTER and simulation bring, and the download without
 numpy and rasterio.
 """

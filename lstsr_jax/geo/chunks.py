@@ -1,4 +1,4 @@
-"""Reading the compressed chunks of an HDF5 dataset where the child process of `hdf_process` has found them.
+"""Reading the compressed chunks of an HDF5 dataset where the child process of ``hdf_process`` has found them.
 
 Following the structure of the file is the library's business and stays in the child. The streams themselves are read
 and unpacked here: libdeflate takes half the time of HDF5 and stands any input, nothing large goes through the pipe, and

@@ -88,8 +88,8 @@ class FineField:
 def find_fields(directory: str | Path) -> tuple[list[Path], list[Skipped]]:
     """The rasters of LST in a folder and its subfolders, and the other GeoTIFFs with the reason.
 
-    A raster of LST has `LST` as a word of its name, as in `..._LST.tif` and `LST_2006.tif`, or is Landsat's, as in
-    `..._ST_B10.TIF`.
+    A raster of LST has ``LST`` as a word of its name, as in ``..._LST.tif`` and ``LST_2006.tif``, or is Landsat's, as
+    in ``..._ST_B10.TIF``.
 
     Raises:
         InputError: if there is no such folder, or no such raster in it.

@@ -1,8 +1,8 @@
 """What a file's name says of the LST or NDVI in it, whatever its form: product, day, overpass, layer.
 
-Beside the archive's names (`lstsr_jax.geo.names`) these are AppEEARS's with any prefix, such as
-`MOD11A2.061_LST_Day_1km_doy2023361000000_aid0001.tif`, and what people make of them: `MOD11A1_2013001.LST_Day_1km.tif`.
-What a name does not say, a user can.
+Beside the archive's names (``lstsr_jax.geo.names``) these are AppEEARS's with any prefix, such as
+``MOD11A2.061_LST_Day_1km_doy2023361000000_aid0001.tif``, and what people make of them:
+``MOD11A1_2013001.LST_Day_1km.tif``. What a name does not say, a user can.
 """
 
 import dataclasses

@@ -151,7 +151,7 @@ def _number(path: Path, tags: Mapping[str, str], key: str, default: Any) -> Any:
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Silence the warning of a raster without place: `read_band` says it better."""
+    """Silence the warning of a raster without place: ``read_band`` says it better."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
         yield

@@ -34,7 +34,7 @@ def read_lst(
     may hold many days. Longitude and latitude are put back on the sinusoidal grid where nothing is lost by that.
 
     Args:
-        path: .hdf, .h5, .tif or .nc of a product of `PRODUCTS`.
+        path: .hdf, .h5, .tif or .nc of a product of ``PRODUCTS``.
         overpass: "day" or "night". None takes the one that the file holds, and is an error if it holds both.
         policy: which observations to keep where a quality layer exists.
         date: the day of a file that holds several, or whose name does not say it.
@@ -45,8 +45,8 @@ def read_lst(
 
     Raises:
         GranuleError: the file is missing, damaged, of another product, grid, tile or unit than it says, not
-            georeferenced, without the layer asked for, or contradicts `overpass`, `date` or `product`.
-        ValueError: `overpass` or `product` is none of those.
+            georeferenced, without the layer asked for, or contradicts ``overpass``, ``date`` or ``product``.
+        ValueError: ``overpass`` or ``product`` is none of those.
     """
     path = Path(path)
     if overpass not in ("day", "night", None):
@@ -84,7 +84,7 @@ def read_scenes(
     """Read every scene of a file: all its days, and day and night of each, in order.
 
     Args:
-        path: as `read_lst` takes it.
+        path: as ``read_lst`` takes it.
         policy: which observations to keep where a quality layer exists.
         overpass: of a GeoTIFF whose name does not say it; of another file only this one.
         date: of a file whose name does not say it; of a file of many days only this one.
@@ -94,7 +94,7 @@ def read_scenes(
         One scene for a layer or a VIIRS granule, two for MOD11A1 (a granule), many for a netCDF.
 
     Raises:
-        GranuleError: as `read_lst`.
+        GranuleError: as ``read_lst``.
     """
     path = Path(path)
     found = held_scenes(path, overpass=overpass, date=date, product=product)
@@ -108,7 +108,7 @@ def held_scenes(
     date: datetime.date | None = None,
     product: str | None = None,
 ) -> Sequence[tuple[datetime.date | None, Overpass | None]]:
-    """Day and overpass of each scene of a file, for `read_lst`, without reading them; arguments as `read_scenes`.
+    """Day and overpass of each scene of a file, for ``read_lst``, without reading them; arguments as ``read_scenes``.
 
     A day is named only where the user or a netCDF says it.
     """

@@ -40,7 +40,7 @@ def read_granule(path: Path, file: HdfGranule, name: GranuleName, overpass: Over
     Args:
         path: of the file.
         file: open.
-        name: from `granule_name`.
+        name: from ``granule_name``.
         overpass: which.
         policy: which observations to keep.
 

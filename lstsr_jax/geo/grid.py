@@ -35,7 +35,7 @@ def tile_transform(tile: str, factor: int = 1, size: int = TILE_PIXELS) -> Affin
 
     Args:
         tile: such as "h18v04".
-        factor: pixels of the result per pixel of the grid of `size`, along each axis.
+        factor: pixels of the result per pixel of the grid of ``size``, along each axis.
         size: pixels along a side of the whole tile: 1200 for "1 km", 4800 for "250 m" products.
 
     Returns:
@@ -52,7 +52,7 @@ def tile_transform(tile: str, factor: int = 1, size: int = TILE_PIXELS) -> Affin
 
 
 def refine_transform(transform: Affine, factor: int) -> Affine:
-    """The same upper-left corner, exactly, with pixels `factor` times smaller along each axis."""
+    """The same upper-left corner, exactly, with pixels ``factor`` times smaller along each axis."""
     if factor < 1 or factor != int(factor):
         raise ValueError(f"factor must be a whole number of at least 1, got {factor}")
     a, b, left, d, e, top = transform[:6]
@@ -83,7 +83,7 @@ def sinusoidal_to_lonlat(x: ArrayLike, y: ArrayLike) -> tuple[NDArray[np.float64
 
     Args:
         x: eastings, any shape.
-        y: northings, broadcast against `x`.
+        y: northings, broadcast against ``x``.
 
     Returns:
         lon, lat of the broadcast shape.

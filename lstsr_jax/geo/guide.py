@@ -40,7 +40,8 @@ def read_guide(path: str | Path, target: Grid, *, near: datetime.date | None = N
     """Read NDVI for a fine grid.
 
     Args:
-        path: what `read_ndvi` takes; or NDVI as a GeoTIFF in any coordinate system but the MODIS sinusoidal one, called
+        path: what ``read_ndvi`` takes; or NDVI as a GeoTIFF in any coordinate system but the MODIS sinusoidal one,
+        called
             so: its name holds "NDVI" and need not say product, tile or date. Its range, unit, scale and gaps are
             checked as those of the products.
         target: where it is wanted.
@@ -50,7 +51,7 @@ def read_guide(path: str | Path, target: Grid, *, near: datetime.date | None = N
         NDVI as a fraction; all NaN where the file lies elsewhere.
 
     Raises:
-        GranuleError: as `read_ndvi`; the numbers are not NDVI, or the file is not called so.
+        GranuleError: as ``read_ndvi``; the numbers are not NDVI, or the file is not called so.
     """
     path = Path(path)
     band = _of_another_grid(path)

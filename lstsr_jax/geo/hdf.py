@@ -1,6 +1,6 @@
 """Reading HDF-EOS grids, HDF4 and HDF5: datasets, their attributes, the grid, the granule's name.
 
-The libraries run in a process of their own, see `lstsr_jax.geo.hdf_process`.
+The libraries run in a process of their own, see ``lstsr_jax.geo.hdf_process``.
 rasterio's wheels have no HDF4 driver and do not place HDF5-EOS5, so the transform comes from StructMetadata.0, the text
 on the grid.
 """
@@ -70,7 +70,7 @@ class _Texts(Mapping[str, Any]):
 
 
 class HdfGranule:
-    """An open HDF-EOS file; get one from `open_hdf`."""
+    """An open HDF-EOS file; get one from ``open_hdf``."""
 
     def __init__(self, path: Path, key: int) -> None:
         """Open the file and read the names of what is in it."""
@@ -174,7 +174,7 @@ class HdfGranule:
             return None
 
     def transform(self, shape: tuple[int, int], tile: str, pixels: int) -> Affine:
-        """Transform of a grid of `shape`, checked against the tile it claims to be.
+        """Transform of a grid of ``shape``, checked against the tile it claims to be.
 
         Without StructMetadata.0 the array is taken to be the whole tile.
 

@@ -1,8 +1,8 @@
-"""Reading HDF5 in the child process of `lstsr_jax.geo.hdf_process`, beside `hdf_child` for HDF4.
+"""Reading HDF5 in the child process of ``lstsr_jax.geo.hdf_process``, beside ``hdf_child`` for HDF4.
 
 HDF5-EOS5 grids are seen as HDF4-EOS ones are: their data fields by plain names, StructMetadata.0 among the texts.
 netCDF-4 files are HDF5 too. Every compressed chunk ends with a checksum that is compared while it is unpacked, by zlib
-here or by `lstsr_jax.geo.chunks`.
+here or by ``lstsr_jax.geo.chunks``.
 """
 
 import contextlib
@@ -77,7 +77,7 @@ class Hdf5File:
         """The attributes and the numbers of a dataset; with ``index`` of that entry along the first axis.
 
         Where all chunks are packed by deflate alone, ``layout`` says where they lie in place of the numbers: see
-        `lstsr_jax.geo.chunks.read_chunks`.
+        ``lstsr_jax.geo.chunks.read_chunks``.
         """
         with _told():
             return self._read(name, index)

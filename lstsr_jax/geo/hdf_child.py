@@ -1,6 +1,6 @@
-"""What runs in the child process that reads HDF for `lstsr_jax.geo.hdf_process`: its libraries crash on some damage.
+"""What runs in the child process that reads HDF for ``lstsr_jax.geo.hdf_process``: its libraries crash on some damage.
 
-Started as a script, so that it loads nothing but numpy and pyhdf, and h5py when an HDF5 file comes (`hdf5_child`).
+Started as a script, so that it loads nothing but numpy and pyhdf, and h5py when an HDF5 file comes (``hdf5_child``).
 Messages are a length, JSON, and the raw bytes of an array. What libhdf4 does not check is checked here: that every
 element of the file lies within it, and that the numbers have the checksum (Adler-32) with which each compressed stream
 ends.
@@ -170,7 +170,7 @@ def _chunk_shape(header: bytes, ndim: int) -> tuple[int, ...] | None:
 
 
 class HdfFile:
-    """An open HDF4 file; whatever goes wrong in it is a `DamageError`."""
+    """An open HDF4 file; whatever goes wrong in it is a ``DamageError``."""
 
     def __init__(self, path: str) -> None:
         """Open it; pyhdf takes names in UTF-8 only, so another name is reached through a link."""

@@ -199,7 +199,7 @@ class HdfProcess:
 
         Args:
             path: the file.
-            key: from `new_key`.
+            key: from ``new_key``.
             ask: ``"open"``, ``"text"``, ``"describe"`` (HDF5 only), ``"read"`` or ``"close"``.
             name: of the text or dataset.
             index: of one entry along the first axis (HDF5 only).

@@ -18,7 +18,7 @@ class _FileAndOverpass(NamedTuple):
 
 
 class LstLayer(_FileAndOverpass):
-    """One overpass and day in one file: the pair of path and overpass that `read_lst` takes, with what else it needs.
+    """One overpass and day in one file: the pair of path and overpass that ``read_lst`` takes, with what else it needs.
 
     Attributes:
         path: the file.
@@ -54,7 +54,7 @@ class LstLayer(_FileAndOverpass):
     __hash__ = tuple.__hash__
 
     def read(self, policy: QualityPolicy = DEFAULT_POLICY) -> Scene:
-        """`read_lst` of it."""
+        """``read_lst`` of it."""
         return read_lst(self.path, self.overpass, policy, date=self.date, product=self.product)
 
     @property

@@ -51,7 +51,7 @@ _EXAMPLES: Final = 4
 
 
 class Listing(NamedTuple):
-    """What `find_granules` found: layers by date, tile and overpass; other files by path."""
+    """What ``find_granules`` found: layers by date, tile and overpass; other files by path."""
 
     layers: list[LstLayer]
     skipped: list[Skipped]
@@ -69,7 +69,7 @@ def find_granules(
 
     A MOD11 granule gives day and night. Each overpass of a product, date and tile is listed once: the newest
     collection and production wins, then a granule over GeoTIFF, as it always carries the quality layer, then a file
-    that is not marked as a copy. Quality layers beside their LST are used by `read_lst` and appear in neither list.
+    that is not marked as a copy. Quality layers beside their LST are used by ``read_lst`` and appear in neither list.
     Links to files and folders are followed, each folder once.
 
     Args:
@@ -100,7 +100,7 @@ def describe_skipped(skipped: Iterable[Skipped]) -> list[str]:
     """What was left aside, in lines: one for each file that looks like LST or cannot be reached, one for the rest.
 
     Args:
-        skipped: from `find_granules`.
+        skipped: from ``find_granules``.
 
     Returns:
         The lines, without line ends.

@@ -12,7 +12,7 @@ def look_up(table: NDArray[Any], numbers: NDArray[Any]) -> NDArray[Any]:
     """``table.take(numbers)``, in pieces: numpy's index of them has eight bytes a number, more than all else together.
 
     Args:
-        table: an entry for every number of the type of `numbers`.
+        table: an entry for every number of the type of ``numbers``.
         numbers: unsigned integers of 8 or 16 bits, any shape.
 
     Returns:

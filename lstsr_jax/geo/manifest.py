@@ -1,6 +1,6 @@
-"""`manifest.csv`: what the granules of a folder must be, so that damage no reader can see is found.
+"""``manifest.csv``: what the granules of a folder must be, so that damage no reader can see is found.
 
-`python -m data_builders.download` writes it: granule, bytes, checksum (SHA-256), url, time (UTC).
+``python -m data_builders.download`` writes it: granule, bytes, checksum (SHA-256), url, time (UTC).
 """
 
 import csv
@@ -28,7 +28,7 @@ _SHA256: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
 
 class ForeignManifestError(GranuleError):
-    """A `manifest.csv` of another kind."""
+    """A ``manifest.csv`` of another kind."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,7 +60,7 @@ def read_manifest(directory: str | Path) -> dict[str, ManifestRow]:
         Rows by granule; empty if the folder has no manifest.
 
     Raises:
-        ForeignManifestError: a `manifest.csv` of another kind.
+        ForeignManifestError: a ``manifest.csv`` of another kind.
         GranuleError: a damaged one.
     """
     path = Path(directory) / MANIFEST

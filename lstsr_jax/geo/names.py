@@ -1,7 +1,7 @@
 """File names of MODIS granules and of their layers, taken apart, and what a file holds by its name.
 
-`MOD11A1.A2020001.h18v04.061.2021003092415.hdf` is a granule; `<granule>_LST_Day_1km.tif` one of its layers,
-as the public COG mirror of the product names it. Other names are read by `lstsr_jax.geo.free_names`.
+``MOD11A1.A2020001.h18v04.061.2021003092415.hdf`` is a granule; ``<granule>_LST_Day_1km.tif`` one of its layers,
+as the public COG mirror of the product names it. Other names are read by ``lstsr_jax.geo.free_names``.
 """
 
 import dataclasses
@@ -65,7 +65,7 @@ class GranuleName:
         production: time of production as written, YYYYDDDHHMMSS.
         layer: such as "LST_Day_1km", or None for a whole granule.
         overpass: "day" or "night" for a layer of one of them, else None.
-        copy: whether the name is marked as a second copy, as in `<granule> (1).hdf`.
+        copy: whether the name is marked as a second copy, as in ``<granule> (1).hdf``.
     """
 
     product: str
@@ -102,7 +102,7 @@ def parse_name(path: str | Path) -> GranuleName:
         The name's parts, written as the archive writes them.
 
     Raises:
-        GranuleError: the name is of another form (`UnknownNameError`), or its date or tile does not exist.
+        GranuleError: the name is of another form (``UnknownNameError``), or its date or tile does not exist.
     """
     name = Path(path).name
     match = _NAME.fullmatch(name)
@@ -142,7 +142,7 @@ def lst_overpasses(path: Path) -> tuple[GranuleName, tuple[Overpass, ...]]:
         layer of an LST granule, such as QC_Day or Day_view_time.
 
     Raises:
-        GranuleError: neither; the message says what it is, as far as a name can tell (`UnknownNameError` where the
+        GranuleError: neither; the message says what it is, as far as a name can tell (``UnknownNameError`` where the
             name is of another form).
     """
     suffix = path.suffix.lower()
@@ -193,7 +193,7 @@ def layers_of(label: object, row: Product, overpass: Overpass) -> Layers:
     """The layers of one overpass of a product.
 
     Raises:
-        GranuleError: the product does not hold it; the message begins with `label`.
+        GranuleError: the product does not hold it; the message begins with ``label``.
     """
     if overpass not in row.layers:
         raise GranuleError(f"{label}: {row.name} holds the {row.overpasses[0]}, not the {overpass}; ask for that")

@@ -35,7 +35,7 @@ class NdviScene:
 
     Attributes:
         ndvi: (H, W) float32, -0.2..1; NaN where there is none, and on water below -0.2.
-        transform: (column, row) to metres of `crs`.
+        transform: (column, row) to metres of ``crs``.
         crs: coordinate reference system.
         date: first day of the period.
         tile: such as "h18v04"; "h28v11-h31v12" for a window across tiles.
@@ -55,7 +55,7 @@ class NdviScene:
 
 
 def period_start(date: datetime.date) -> datetime.date:
-    """First day of the 16-day period that holds `date`: days 1, 17, ... 353 of a year."""
+    """First day of the 16-day period that holds ``date``: days 1, 17, ... 353 of a year."""
     day = date.timetuple().tm_yday
     return date - datetime.timedelta(days=(day - 1) % PERIOD_DAYS)
 
@@ -66,8 +66,8 @@ def read_ndvi(
     """Read a 16-day NDVI layer.
 
     Args:
-        path: a granule of a product of `NDVI_PRODUCTS` (.hdf, .h5), or its NDVI layer as GeoTIFF, such as
-            `<granule>_1_km_16_days_NDVI.tif` or AppEEARS's, or a netCDF of AppEEARS or OPeNDAP.
+        path: a granule of a product of ``NDVI_PRODUCTS`` (.hdf, .h5), or its NDVI layer as GeoTIFF, such as
+            ``<granule>_1_km_16_days_NDVI.tif`` or AppEEARS's, or a netCDF of AppEEARS or OPeNDAP.
         reliability: ranks of the pixel reliability layer to keep, where there is one (granules only). None for the
             product's usual ones: of MOD13 0 good, 1 marginal and 2 snow, not 3 cloudy and -1 not processed; of VNP13
             and VJ113 0 excellent to 6 poor and 8 snow.
@@ -142,7 +142,7 @@ def _read_netcdf(path: Path, reliability: Collection[int] | None, near: datetime
 
 
 def days_between(first: datetime.date, date: datetime.date) -> int:
-    """Days between `date` and the 16-day period that starts on `first`; zero inside it."""
+    """Days between ``date`` and the 16-day period that starts on ``first``; zero inside it."""
     days = (date - first).days
     return max(-days, days - (PERIOD_DAYS - 1), 0)
 

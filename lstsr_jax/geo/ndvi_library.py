@@ -43,7 +43,7 @@ class NdviLibrary:
         Args:
             directory: of the granules.
             products: those that serve, the preferred one first.
-            of_right_size: leave aside what has another size than the `manifest.csv` beside it says.
+            of_right_size: leave aside what has another size than the ``manifest.csv`` beside it says.
 
         Raises:
             GranuleError: if the directory is missing or holds none of ``products``.

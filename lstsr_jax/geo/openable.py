@@ -10,7 +10,7 @@ from pathlib import Path
 def utf8_path(path: Path) -> Iterator[str]:
     """A path to the same file that is valid UTF-8.
 
-    Where `path` is not, a temporary folder holds links to the file and to what lies beside it under its name (masks,
+    Where ``path`` is not, a temporary folder holds links to the file and to what lies beside it under its name (masks,
     statistics, overviews).
 
     Args:

@@ -171,7 +171,7 @@ def ndvi_of_band(path: Path, band: Band) -> NDArray[np.float32]:
         (H, W) float32 of -0.2..1, NaN where nothing is.
 
     Raises:
-        GranuleError: the numbers are not NDVI: see `lst_of_band`.
+        GranuleError: the numbers are not NDVI: see ``lst_of_band``.
     """
     unit = band.units.strip().lower().replace(" ", "_")
     if unit not in (*_NO_UNIT, *_FRACTION, *_PERCENT):
@@ -244,7 +244,7 @@ def _physical(values: NDArray[np.float32], quantity: Quantity) -> NDArray[np.boo
 def _require_physical(
     path: Path, band: Band, values: NDArray[Any], seen: NDArray[np.bool_], quantity: Quantity
 ) -> None:
-    """Refuse a layer whose values, where something is `seen`, are not physical."""
+    """Refuse a layer whose values, where something is ``seen``, are not physical."""
     odd = seen & ~_physical(values.astype(np.float32), quantity)
     count, bad = int(seen.sum()), int(odd.sum())
     tolerated = 0.0

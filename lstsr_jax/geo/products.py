@@ -1,6 +1,6 @@
-"""The products that are read, declared: a row of `PRODUCTS` each for LST, of `NDVI_PRODUCTS` for NDVI.
+"""The products that are read, declared: a row of ``PRODUCTS`` each for LST, of ``NDVI_PRODUCTS`` for NDVI.
 
-Adding a product is adding a row and, if its quality bits are new, a scheme in `lstsr_jax.geo.quality`.
+Adding a product is adding a row and, if its quality bits are new, a scheme in ``lstsr_jax.geo.quality``.
 
 Sources: the user guides of MOD11, MOD21 (Collection 6.1), VNP21 and VJ121 (Collection 2), MOD13 and VNP13, and the
 attributes of the granules themselves.
@@ -61,7 +61,7 @@ class Product:
         collection: the one whose layout this is.
         grid: name of the grid inside them.
         layers: of each overpass it holds.
-        quality: name of the scheme of its quality layers, in `lstsr_jax.geo.quality.SCHEMES`.
+        quality: name of the scheme of its quality layers, in ``lstsr_jax.geo.quality.SCHEMES``.
         period_days: 1 for a day, 8 for a mean of eight days.
         lst: packing of LST, in kelvin.
         view_time: packing of the view time, in local solar hours.

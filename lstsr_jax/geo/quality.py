@@ -4,7 +4,7 @@ MOD11, one byte: bits 0-1 mandatory quality, 2-3 data quality, 4-5 emissivity er
 TES (MOD21, VNP21, VJ121), two bytes: mandatory, data, cloud, iterations, opacity, spectral contrast (MMD), emissivity
 accuracy, LST accuracy. Its accuracies run the other way: 11 is best. Its 8-day means have one byte, without the middle.
 
-Sources: MODIS LST products user guide, collection 6.1, table of "QC_Day and QC_Night"; the attribute `QA Legend` of
+Sources: MODIS LST products user guide, collection 6.1, table of "QC_Day and QC_Night"; the attribute ``QA Legend`` of
 VNP21A1D.002; MOD21 and VNP21 user guides.
 """
 
@@ -132,7 +132,7 @@ _TES: Final = (_TES_MEANINGS, _TES_LST_MAX_K, _TES_EMISSIVITY_MAX, True)
 TES16: Final = QualityScheme("TES16", "uint16", tuple(_TES_MEANINGS), *_TES)
 TES8: Final = QualityScheme("TES8", "uint8", ("mandatory", "data", "emissivity_accuracy", "lst_accuracy"), *_TES)
 SCHEMES: Final[Mapping[str, QualityScheme]] = MappingProxyType({scheme.name: scheme for scheme in (MOD11, TES16, TES8)})
-"""By the name that a row of `lstsr_jax.geo.products.PRODUCTS` gives."""
+"""By the name that a row of ``lstsr_jax.geo.products.PRODUCTS`` gives."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -176,7 +176,7 @@ def decode(qc: ArrayLike, scheme: QualityScheme = MOD11) -> Any:
         scheme: of the product.
 
     Returns:
-        A named tuple of the scheme's fields, each uint8 0..3 of that shape: `QualityFields` for MOD11; for TES
+        A named tuple of the scheme's fields, each uint8 0..3 of that shape: ``QualityFields`` for MOD11; for TES
         mandatory, data, cloud, iterations, opacity, contrast, emissivity_accuracy, lst_accuracy (11 is best).
 
     Raises:

@@ -33,7 +33,7 @@ def write_raster(
     Args:
         path: file to make or replace; a reader never sees it half-written.
         array: (H, W) or (bands, H, W). Floating point is written as float32; integers as they are.
-        transform: (column, row) to metres of `crs`.
+        transform: (column, row) to metres of ``crs``.
         crs: coordinate reference system.
         nodata: stored value of "nothing here". NaN for floating point, and always 0 when packed.
         tags: metadata of the file.

@@ -21,16 +21,16 @@ class Scene:
     Attributes:
         lst: (H, W) float32, kelvin; NaN where nothing was observed or the quality policy refused it.
         quality: (H, W), the product's quality codes in their own type; None when the file has none.
-        transform: (column, row) to metres of `crs`.
+        transform: (column, row) to metres of ``crs``.
         crs: coordinate reference system.
         date: day of acquisition; for a mean of eight days the first of them.
         tile: such as "h18v04"; "h28v11-h31v12" for a window across tiles.
         overpass: "day" or "night".
-        product: such as "MOD11A1", a key of `PRODUCTS`.
+        product: such as "MOD11A1", a key of ``PRODUCTS``.
         granule: the granule's id; of a file that is no granule, its name without the layer's.
         path: the file it was read from.
         view_time: (H, W) float32, local solar time of the observation in hours, 0 to 24; NaN where the file does not
-            say it. None when the file has no such layer. UTC is that minus longitude / 15, on `date`, modulo 24.
+            say it. None when the file has no such layer. UTC is that minus longitude / 15, on ``date``, modulo 24.
         view_angle: (H, W) float32, view zenith angle in degrees, negative seen from the east; NaN and None likewise.
         quality_known: False when no quality layer exists: every value present is then taken as clear.
     """

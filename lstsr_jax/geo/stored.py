@@ -60,7 +60,7 @@ def require_packing(
         path: for messages.
         what: the quantity, for messages.
         dtype: of the stored numbers.
-        attributes: of the dataset. Texts such as "n/a" say nothing; HDF5-EOS5 writes `_Fillvalue`.
+        attributes: of the dataset. Texts such as "n/a" say nothing; HDF5-EOS5 writes ``_Fillvalue``.
         packing: of the product's row.
 
     Raises:

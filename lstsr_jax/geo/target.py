@@ -23,15 +23,15 @@ Points = NDArray[np.float64]
 def target_grid(source: Grid, crs: CRS, *, inside: ArrayLike | None = None, resolution: float | None = None) -> Grid:
     """The north-up grid that holds a raster's pixels in another coordinate system.
 
-    Only pixels that exist count: those of `inside` that can be projected there and back. (The corners of a tile at the
-    rim of the sinusoidal map lie off the globe; PROJ takes such a point for one on the other side of the Earth.)
+    Only pixels that exist count: those of ``inside`` that can be projected there and back. (The corners of a tile at
+    the rim of the sinusoidal map lie off the globe; PROJ takes such a point for one on the other side of the Earth.)
     Longitudes across the 180th meridian run on beyond 180. Edges are multiples of the pixel size.
 
     Args:
         source: where the raster lies.
         crs: of the result.
-        inside: (H, W) bool of `source`: which pixels exist. None for all.
-        resolution: side of a pixel in units of `crs`; None for a pixel of the median area of the source's there,
+        inside: (H, W) bool of ``source``: which pixels exist. None for all.
+        resolution: side of a pixel in units of ``crs``; None for a pixel of the median area of the source's there,
             rounded to two digits.
 
     Returns:

@@ -27,7 +27,7 @@ def parse_tile(tile: str) -> tuple[int, int]:
 
 
 def tile_name(h: int, v: int) -> str:
-    """Name of the tile in column `h` and row `v`; the inverse of `parse_tile`, with the same error."""
+    """Name of the tile in column ``h`` and row ``v``; the inverse of ``parse_tile``, with the same error."""
     name = f"h{h:02d}v{v:02d}"
     parse_tile(name)
     return name

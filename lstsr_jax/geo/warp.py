@@ -1,6 +1,6 @@
 """Fields moved from one grid to another: reprojection through GDAL, and shifts by fractions of a pixel.
 
-A field is (H, W), NaN where there is nothing; a `Grid` says where it lies.
+A field is (H, W), NaN where there is nothing; a ``Grid`` says where it lies.
 """
 
 import dataclasses
@@ -20,7 +20,7 @@ Kind = Literal["nearest", "bilinear", "cubic", "average"]
 
 
 class Shift(NamedTuple):
-    """By how much a field must be moved, in its own pixels: `rows` to the south, `columns` to the east."""
+    """By how much a field must be moved, in its own pixels: ``rows`` to the south, ``columns`` to the east."""
 
     rows: float
     columns: float
@@ -35,7 +35,7 @@ class Grid:
 
     Attributes:
         shape: (H, W).
-        transform: (column, row) to metres of `crs`.
+        transform: (column, row) to metres of ``crs``.
         crs: coordinate reference system.
     """
 
@@ -44,7 +44,7 @@ class Grid:
     crs: CRS
 
     def refine(self, factor: int) -> "Grid":
-        """The grid of pixels `factor` times smaller, of the same corner."""
+        """The grid of pixels ``factor`` times smaller, of the same corner."""
         height, width = self.shape
         return Grid((height * factor, width * factor), refine_transform(self.transform, factor), self.crs)
 
@@ -55,7 +55,7 @@ class Grid:
         return dataclasses.replace(self, transform=Affine(a, b, x, d, e, y))
 
     def cut(self, row: int, column: int, shape: tuple[int, int]) -> "Grid":
-        """The grid of `shape` whose first pixel is at a row and column of this one, which may lie outside it."""
+        """The grid of ``shape`` whose first pixel is at a row and column of this one, which may lie outside it."""
         return dataclasses.replace(self.shift(Shift(row, column)), shape=shape)
 
     def xy(self, column: Any, row: Any) -> tuple[Any, Any]:
@@ -70,7 +70,7 @@ class Grid:
 
     @property
     def bounds(self) -> tuple[float, float, float, float]:
-        """Left, bottom, right and top in metres of `crs`."""
+        """Left, bottom, right and top in metres of ``crs``."""
         left, bottom, right, top = array_bounds(*self.shape, self.transform)
         return left, bottom, right, top
 
@@ -81,18 +81,18 @@ def warp_field(
     """Reproject a field onto another grid (rasterio.warp.reproject, GDAL).
 
     Args:
-        field: (H, W) of `source`, any unit; NaN where there is nothing. A NaN takes no part: its weight goes to the
+        field: (H, W) of ``source``, any unit; NaN where there is nothing. A NaN takes no part: its weight goes to the
             valid pixels under the kernel, and a target pixel without any is NaN.
         source: where the field lies.
         target: where it is wanted; of any coordinate system.
-        shift: applied to the field's geotransform beforehand, in pixels of `source`.
+        shift: applied to the field's geotransform beforehand, in pixels of ``source``.
         kind: "bilinear", "nearest", "cubic", or "average" (weighted by area; for targets coarser than the source).
 
     Returns:
-        (H', W') float32 of `target`; NaN outside the field.
+        (H', W') float32 of ``target``; NaN outside the field.
 
     Raises:
-        ValueError: the field is not of the shape of `source`.
+        ValueError: the field is not of the shape of ``source``.
     """
     values = np.ascontiguousarray(field, np.float32)
     if values.shape != source.shape:
@@ -113,17 +113,17 @@ def warp_field(
 
 
 def coordinates(source: Grid, target: Grid) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Where `warp_field` looks for each pixel of `target`: row and column in `source`, 0 at the first pixel's centre.
+    """Where ``warp_field`` looks for each pixel of ``target``: row and column in ``source``.
 
-    They are those of `warp_field` itself, with GDAL's approximation of the projection (within 0.125 pixel): what is
-    registered through them is registered in what `warp_field` makes.
+    0 is the first pixel's centre. They are those of ``warp_field`` itself, with GDAL's approximation of the projection
+    (within 0.125 pixel): what is registered through them is registered in what ``warp_field`` makes.
 
     Args:
         source: where a field lies.
         target: where it is wanted.
 
     Returns:
-        Row and column, each (H', W') of `target`; NaN outside the source.
+        Row and column, each (H', W') of ``target``; NaN outside the source.
     """
     row, column = np.mgrid[: source.shape[0], : source.shape[1]].astype(np.float32)
     return warp_field(row, source, target), warp_field(column, source, target)
@@ -133,13 +133,13 @@ def place_field(field: NDArray[np.float32], source: Grid, target: Grid, toleranc
     """Put a field on a grid of the same pixels by a move of whole pixels, its edge replicated. Nothing is resampled.
 
     Args:
-        field: (H, W) of `source`.
+        field: (H, W) of ``source``.
         source: where the field lies; of any size.
         target: where it is wanted: same coordinate system, same pixel size.
         tolerance: how far from a whole pixel the offset may be, in pixels.
 
     Returns:
-        (H', W') of `target`.
+        (H', W') of ``target``.
 
     Raises:
         ValueError: the grids differ in pixel size or coordinate system, are apart by a fraction of a pixel, or do not

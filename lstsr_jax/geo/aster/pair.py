@@ -1,8 +1,8 @@
 """Pairs of MODIS at 1 km and ASTER at 250 m with NDVI, as files in one folder; reading and registering them.
 
-`<name>_modis_lst_1km.tif`, `<name>_modis_ndvi_250m.tif` and `<name>_aster_lst_250m.tif` make a pair. In place of the
-last, `<name>_aster_lst_90m.tif` or `.hdf` is averaged to 250 m when it is read. `index.csv`, if there is one, may hold
-the shift of each pair in its columns `id`, `reg_ndvi_dy_px250` and `reg_ndvi_dx_px250`.
+``<name>_modis_lst_1km.tif``, ``<name>_modis_ndvi_250m.tif`` and ``<name>_aster_lst_250m.tif`` make a pair. In place of
+the last, ``<name>_aster_lst_90m.tif`` or ``.hdf`` is averaged to 250 m when it is read. ``index.csv``, if there is one,
+may hold the shift of each pair in its columns ``id``, ``reg_ndvi_dy_px250`` and ``reg_ndvi_dx_px250``.
 """
 
 import dataclasses
@@ -40,7 +40,7 @@ class Pair:
         name: first part of the file names.
         lst: (h, w) float32, kelvin at 1 km; NaN where not observed.
         grid: where it lies.
-        ndvi: (4h, 4w) float32 on the fine grid of `lst`, moved there by whole pixels; None without a file.
+        ndvi: (4h, 4w) float32 on the fine grid of ``lst``, moved there by whole pixels; None without a file.
         aster: (H, W) float32, kelvin at about 250 m; NaN where not observed.
         aster_grid: where it lies.
     """

@@ -1,4 +1,4 @@
-"""`index.csv` of a folder of pairs: the shifts recorded in it, in whatever form a spreadsheet has left it."""
+"""``index.csv`` of a folder of pairs: the shifts recorded in it, in whatever form a spreadsheet has left it."""
 
 import codecs
 import csv
@@ -29,11 +29,11 @@ _MARKS: Final = (
 
 
 def index_shifts(directory: str | Path, names: Sequence[str]) -> dict[str, Shift]:
-    """The shifts that a folder's `index.csv` records for pairs of these names.
+    """The shifts that a folder's ``index.csv`` records for pairs of these names.
 
-    Columns `id`, `reg_ndvi_dy_px250` and `reg_ndvi_dx_px250`, in any order and beside others, separated by commas,
-    semicolons, tabs or bars; decimal points or commas; UTF-8, UTF-16 or Windows-1252. A number that lost its leading
-    zeros stands for the pair that is called so, if there is one only.
+    Columns ``id``, ``reg_ndvi_dy_px250`` and ``reg_ndvi_dx_px250``, in any order and beside others, separated by
+    commas, semicolons, tabs or bars; decimal points or commas; UTF-8, UTF-16 or Windows-1252. A number that lost its
+    leading zeros stands for the pair that is called so, if there is one only.
 
     Args:
         directory: the folder.
@@ -43,7 +43,7 @@ def index_shifts(directory: str | Path, names: Sequence[str]) -> dict[str, Shift
         By name; without the pairs that it does not hold, or holds without a shift.
 
     Raises:
-        InputError: the file is there but cannot be used: no text, no column `id`, one shift column without the other,
+        InputError: the file is there but cannot be used: no text, no column ``id``, one shift column without the other,
             two rows of a pair, or a shift that is no number of pixels.
     """
     path = Path(directory) / NAME
@@ -73,17 +73,17 @@ def index_shifts(directory: str | Path, names: Sequence[str]) -> dict[str, Shift
 
 
 def recorded_shifts(directory: str | Path, names: Sequence[str]) -> list[Shift] | None:
-    """The shifts that the folder's `index.csv` records for the pairs of these names; None unless for all of them.
+    """The shifts that the folder's ``index.csv`` records for the pairs of these names; None unless for all of them.
 
     Raises:
-        InputError: the file is there but cannot be used, see `index_shifts`.
+        InputError: the file is there but cannot be used, see ``index_shifts``.
     """
     found = index_shifts(directory, names)
     return [found[name] for name in names] if names and all(name in found for name in names) else None
 
 
 def overpass_groups(directory: str | Path, names: Sequence[str]) -> dict[str, str]:
-    """The overpass of each pair that the folder's `index.csv` names in its column `overpass_group`.
+    """The overpass of each pair that the folder's ``index.csv`` names in its column ``overpass_group``.
 
     Args:
         directory: the folder.
@@ -93,7 +93,7 @@ def overpass_groups(directory: str | Path, names: Sequence[str]) -> dict[str, st
         By name; without the pairs that it does not hold, or whose cell is empty.
 
     Raises:
-        InputError: the file is there but no text, without a column `id`, or names two overpasses of a pair.
+        InputError: the file is there but no text, without a column ``id``, or names two overpasses of a pair.
     """
     path = Path(directory) / NAME
     if not path.is_file():

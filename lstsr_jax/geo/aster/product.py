@@ -55,7 +55,7 @@ def read_aster(path: str | Path, rim: int = 1) -> AsterScene:
     """Read AST_08.
 
     Args:
-        path: the HDF-EOS4 granule (`.hdf`), or a GeoTIFF: integers in steps of 0.1 K (or of the scale written in the
+        path: the HDF-EOS4 granule (``.hdf``), or a GeoTIFF: integers in steps of 0.1 K (or of the scale written in the
             file), or floating-point kelvin.
         rim: pixels to mask around fillers, 0 and 200 K, that the file does not declare as nodata: whoever resampled
             such a file blended them with the temperatures beside them.

@@ -77,8 +77,8 @@ def register_guide(
 ) -> Registration:
     """Shift of a fine guide, such as NDVI, towards a fine truth, such as ASTER LST, by their fine texture.
 
-    Both fields lose what a Gaussian of `high_pass_px` keeps before they are compared: relief and weather act on LST at
-    long range and say nothing of where the pixels are.
+    Both fields lose what a Gaussian of ``high_pass_px`` keeps before they are compared: relief and weather act on LST
+    at long range and say nothing of where the pixels are.
 
     Args:
         guide: (H, W), NaN where there is nothing.
@@ -101,17 +101,17 @@ def register_coarse(
 ) -> Registration:
     """Shift of a coarse LST field towards a fine truth, by LST alone.
 
-    The truth is averaged over squares of `factor` pixels, what a coarse pixel sees, at every position.
+    The truth is averaged over squares of ``factor`` pixels, what a coarse pixel sees, at every position.
 
     Args:
         lst: (h, w), NaN where there is nothing.
         grid: where it lies.
         truth: (H', W'), NaN where there is nothing.
-        truth_grid: where it lies; pixels about `factor` times smaller than those of `grid`.
+        truth_grid: where it lies; pixels about ``factor`` times smaller than those of ``grid``.
         factor: coarse pixel / fine pixel.
 
     Returns:
-        The shift, in fine pixels (coarse / `factor`).
+        The shift, in fine pixels (coarse / ``factor``).
 
     Raises:
         ValueError: they overlap in too few pixels.
@@ -134,7 +134,7 @@ def estimate_shift(
     factor: int = 1,
     search_px: int = SEARCH_PX,
 ) -> Registration:
-    """The shift of `field` that gives the largest magnitude of its correlation with `truth`.
+    """The shift of ``field`` that gives the largest magnitude of its correlation with ``truth``.
 
     All whole-pixel shifts of the search window are tried; around the best one a paraboloid is fitted to ever smaller
     neighbourhoods. Every shift is scored on the same pixels. The field is interpolated by cubic splines, whose blur
@@ -145,7 +145,7 @@ def estimate_shift(
         grid: where it lies.
         truth: (H', W'), NaN where there is nothing.
         truth_grid: where it lies.
-        factor: pixels of the shift per pixel of `grid`.
+        factor: pixels of the shift per pixel of ``grid``.
         search_px: largest shift tried, in shift pixels, each way.
 
     Returns:

@@ -44,7 +44,7 @@ def power_law_field(
 
 
 def smoothstep(values: Field, low: float, high: float) -> Field:
-    """0 below `low`, 1 above `high`, a cubic with flat ends between; (H, W) float32 to the same."""
+    """0 below ``low``, 1 above ``high``, a cubic with flat ends between; (H, W) float32 to the same."""
     t = np.clip((values - np.float32(low)) * np.float32(1 / (high - low)), 0, 1)
     result: Field = t * t * (3 - 2 * t)
     return result

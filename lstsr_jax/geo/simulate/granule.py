@@ -50,7 +50,7 @@ class SimulatedGranule:
         truth_day: (4 size, 4 size) float32 kelvin: the clear-sky temperature, under clouds too.
         truth_night: the same by night.
         ndvi: (4 size, 4 size) float32, of the 16-day period that holds the date.
-        product: a key of `PRODUCTS`.
+        product: a key of ``PRODUCTS``.
         date: the day, or the first of eight.
         tile: such as "h18v04".
         seed: what the weather was drawn from.
@@ -124,10 +124,10 @@ def simulate_granule(
         date: when; it sets the season.
         size: pixels along a side at 1 km, 8..1200: the upper-left part of the tile, each its own place.
         cloud_fraction: share of the area under cloud, 0..1, day and night alike.
-        product: a key of `PRODUCTS`; one of the day or the night gets that overpass.
+        product: a key of ``PRODUCTS``; one of the day or the night gets that overpass.
         place_seed: of the place, at least 0; by default it follows from the tile.
-        landscape: a place already drawn by `simulate_landscape`, to save drawing it again for every date; it
-            overrides `place_seed` and must be of this size.
+        landscape: a place already drawn by ``simulate_landscape``, to save drawing it again for every date; it
+            overrides ``place_seed`` and must be of this size.
 
     Returns:
         The granule.
@@ -178,7 +178,7 @@ def aggregate_l4(fine: Field, factor: int = FACTOR) -> NDArray[np.float64]:
     """Energy mean of blocks, (mean T^4)^(1/4), in float64.
 
     Args:
-        fine: (H, W) kelvin, multiples of `factor`.
+        fine: (H, W) kelvin, multiples of ``factor``.
         factor: pixels along a block's side.
 
     Returns:

@@ -28,13 +28,14 @@ def write_granule(
     """Write a simulated granule under the names of the archive, or of AppEEARS.
 
     Args:
-        simulated: from `simulate_granule`.
+        simulated: from ``simulate_granule``.
         directory: where; made if needed. Files of the same names are replaced.
-        format: None: as the archive has the product, "hdf4" (`<granule>.hdf`) or "hdf5" (`<granule>.h5`). "cog":
-            `<granule>_<layer>.tif` for each layer. "appeears": a GeoTIFF in longitude and latitude for each layer of an
-            overpass; "netcdf": all of them in one netCDF. "opendap": a netCDF on the native grid, LST in float kelvin.
-        ndvi: also write the NDVI of the 16-day period as `MOD13A2..._1_km_16_days_NDVI.tif` and
-            `MOD13Q1..._250m_16_days_NDVI.tif`.
+        format: None: as the archive has the product, "hdf4" (``<granule>.hdf``) or "hdf5" (``<granule>.h5``). "cog":
+            ``<granule>_<layer>.tif`` for each layer. "appeears": a GeoTIFF in longitude and latitude for each layer of
+            an overpass; "netcdf": all of them in one netCDF. "opendap": a netCDF on the native grid, LST in float
+            kelvin.
+        ndvi: also write the NDVI of the 16-day period as ``MOD13A2..._1_km_16_days_NDVI.tif`` and
+            ``MOD13Q1..._250m_16_days_NDVI.tif``.
 
     Returns:
         The files, granule first.

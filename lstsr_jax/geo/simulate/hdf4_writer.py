@@ -30,7 +30,7 @@ def write_hdf4(
     Args:
         path: file to make or replace; a reader never sees it half-written.
         name: the granule's name.
-        layers: dataset name to (H, W) array of the data type in `specs_of` its product.
+        layers: dataset name to (H, W) array of the data type in ``specs_of`` its product.
         transform: (column, row) to sinusoidal metres.
         remark: text of a global attribute that says how the file came about.
 

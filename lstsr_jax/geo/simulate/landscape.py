@@ -119,7 +119,7 @@ def season_of(date: datetime.date, latitude: float, peak_day: int = 200) -> floa
 
 
 def snow_on(place: Landscape, season: float, latitude: float) -> NDArray[np.bool_]:
-    """Where snow lies: on land above a snow line that falls with latitude and winter; as `cover`, bool."""
+    """Where snow lies: on land above a snow line that falls with latitude and winter; as ``cover``, bool."""
     line = 4700 - 60 * abs(latitude) + 1000 * season
     return (place.elevation + 60 * place.vigour > line) & (place.cover >= CROP)
 

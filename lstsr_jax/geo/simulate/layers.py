@@ -67,7 +67,7 @@ def specs_of(product: str) -> dict[str, LayerSpec]:
     """The datasets of a product by name, in its order.
 
     Args:
-        product: a key of `PRODUCTS`.
+        product: a key of ``PRODUCTS``.
     """
     row = PRODUCTS[product]
     if product.endswith("11A1"):
@@ -97,14 +97,14 @@ _TES_CODES: Final = {
     2: 0b00_00_00_00_00_11_00_10,  # cloud
     3: 0b00_00_00_00_00_00_01_11,
 }
-"""What TES says where MOD11 says the codes that `simulate_granule` draws."""
+"""What TES says where MOD11 says the codes that ``simulate_granule`` draws."""
 
 
 def as_product(product: str, layers: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
     """The layers of a simulated MOD11A1 granule under the names, and in the quality scheme, of another product.
 
     Args:
-        product: a key of `PRODUCTS`.
+        product: a key of ``PRODUCTS``.
         layers: the twelve of MOD11A1.
     """
     row, source = PRODUCTS[product], PRODUCTS["MOD11A1"].layers

@@ -1,6 +1,6 @@
 """A simulated pair of MODIS LST and NDVI with ASTER LST of the same moment, whose misregistration is known.
 
-The place and the weather are those of `simulate_granule`. ASTER sees the same 250 m truth, moved by the shift, on its
+The place and the weather are those of ``simulate_granule``. ASTER sees the same 250 m truth, moved by the shift, on its
 UTM grid at 90 m, with its own noise and bias, and is then averaged to 250 m by the code that reads real scenes.
 """
 
@@ -35,11 +35,11 @@ class SimulatedPair:
     Attributes:
         lst: (64, 64) float32, kelvin: MODIS at 1 km.
         lst_grid: where it lies; sinusoidal.
-        ndvi: (256, 256) float32, at 250 m, whole fine pixels south and east of `lst`.
+        ndvi: (256, 256) float32, at 250 m, whole fine pixels south and east of ``lst``.
         ndvi_grid: where it lies.
         aster: (H, W) float32, kelvin, about 250 m; NaN outside the swath.
         aster_grid: where it lies; UTM.
-        truth: (256, 256) float32, kelvin: what MODIS would see at 250 m, nesting in `lst`.
+        truth: (256, 256) float32, kelvin: what MODIS would see at 250 m, nesting in ``lst``.
         shift: of the field that registers MODIS with ASTER, in fine pixels.
         bias: ASTER less MODIS, kelvin.
     """
@@ -110,15 +110,15 @@ def simulate_pair(
 
 
 def write_pair(pair: SimulatedPair, directory: str | Path, name: str = "001") -> list[Path]:
-    """Write a pair as three GeoTIFFs, in the form that `eval.py --pairs` reads.
+    """Write a pair as three GeoTIFFs, in the form that ``eval.py --pairs`` reads.
 
     Args:
-        pair: from `simulate_pair`.
+        pair: from ``simulate_pair``.
         directory: where; made if needed.
         name: of the pair, the first part of its file names.
 
     Returns:
-        `<name>_modis_lst_1km.tif`, `<name>_modis_ndvi_250m.tif` and `<name>_aster_lst_250m.tif`.
+        ``<name>_modis_lst_1km.tif``, ``<name>_modis_ndvi_250m.tif`` and ``<name>_aster_lst_250m.tif``.
     """
     fields = (pair.lst, pair.lst_grid, 0.0), (pair.ndvi, pair.ndvi_grid, None), (pair.aster, pair.aster_grid, 0.0)
     return [
