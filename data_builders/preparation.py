@@ -39,9 +39,11 @@ def prepare(config: DataConfig, *, verify: bool = False) -> PreparedDataset:
             are, and what has another is left aside.
 
     Raises:
-        InputError: if there are no granules, no usable patch in them, if they change while they are read, or if one
-            has another checksum.
+        InputError: if the configuration names pairs or finer LST alone, if there are no granules, no usable patch in
+            them, if they change while they are read, or if one has another checksum.
     """
+    if not config.uses_granules:
+        raise InputError("`data.granules`: give a folder of LST; pairs and finer LST are trained on as they are")
     rule = CutRule(
         config.split_by,
         config.patch_size,

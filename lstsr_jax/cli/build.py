@@ -14,6 +14,10 @@ from lstsr_jax.config import DataConfig
 
 @dataclasses.dataclass(frozen=True)
 class _BuildFlags(DataFlags):
+    fine: tyro.conf.Suppress[str | None] = None
+    pairs: tyro.conf.Suppress[str | None] = None
+    pairs_fold: tyro.conf.Suppress[str | None] = None
+    pairs_shift: tyro.conf.Suppress[tuple[float, float] | None] = None
     data_dir: Annotated[str | None, tyro.conf.arg(prefix_name=False)] = None
     """Where prepared datasets are kept; default as TFDS: $TFDS_DATA_DIR or ~/tensorflow_datasets."""
 

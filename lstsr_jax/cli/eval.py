@@ -54,7 +54,7 @@ class EvalArguments:
     """strict: every method on the same pixels. paper: as the authors ran it."""
     methods: str = "bilinear,bicubic"
     """Classical methods, separated by commas: nearest, bilinear, bicubic, bicubic-conserved,
-    tsharp, atprk, dms and dms-conserved (need the extra dms); with --pairs also tsharp-mean, atprk-mean."""
+    tsharp, tsharp-mean, atprk, atprk-mean, dms and dms-conserved (need the extra dms)."""
     self_ensemble: bool = False
     """Add to each network a row for the mean of its answers to the flips and rotations it was trained with, unless it
     was trained without or answers so anyway."""
@@ -158,6 +158,9 @@ def _evaluate(arguments: EvalArguments, predictors: Sequence["Predictor"], metho
     from data_builders import prepare
     from lstsr_jax.evaluation import check_unseen, evaluate
 
+    recorded = [made_of.data for made_of in (one.provenance for one in predictors) if made_of is not None]
+    if arguments.granules is None and recorded and not any(data is None or data.uses_granules for data in recorded):
+        raise InputError("--checkpoint: was trained without granules; give --granules for Table I, or --pairs")
     data = arguments.data_config(predictors)
     check_unseen(predictors, data, "validation" if arguments.reliability else arguments.split)
     return evaluate(

@@ -59,8 +59,8 @@ class PredictArguments:
     directories of them (docs/products.md)."""
     checkpoint: Annotated[str | None, tyro.conf.arg(metavar="C", help=CHECKPOINT_HELP)] = None
     method: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = None
-    """The same product without a network: nearest, bilinear, bicubic, bicubic-conserved, tsharp, atprk, or
-    dms (needs the extra dms)."""
+    """The same product without a network: nearest, bilinear, bicubic, bicubic-conserved, tsharp, tsharp-mean,
+    atprk, atprk-mean, dms or dms-conserved (need the extra dms)."""
     ndvi: Annotated[Path | None, tyro.conf.arg(metavar="FILE|DIR")] = None
     """NDVI, such as MOD13Q1, MOD13A1 or VNP13A2, or a directory of it, for tsharp, atprk, dms and guided networks."""
     conserve_energy: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False

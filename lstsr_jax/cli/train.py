@@ -23,15 +23,15 @@ from lstsr_jax.training.workdir import stored_config
 
 @dataclasses.dataclass(frozen=True)
 class DataFlags(DataConfig):
-    """The dataset's settings as flags: its two folders without the name of their part."""
+    """The dataset's settings as flags: folders and pairs without the name of their part."""
 
     granules: Annotated[str | None, tyro.conf.arg(prefix_name=False)] = None
     """Directory of LST at 1 km (docs/products.md), of one product or several; simulated granules if left out."""
     ndvi: Annotated[str | None, tyro.conf.arg(prefix_name=False)] = None
     """Directory of 1 km NDVI (MOD13A2, VNP13A2, ...; granules or GeoTIFF), stored beside each LST patch."""
     fine: Annotated[str | None, tyro.conf.arg(prefix_name=False)] = None
-    """Directory of finer LST (ECOSTRESS, Landsat, any GeoTIFF in kelvin), averaged to 250 m and cut into more training
-    patches."""
+    """Directory of finer LST (ECOSTRESS, Landsat, any GeoTIFF in kelvin), averaged to 231.656 m and cut into more
+    training patches."""
     pairs: Annotated[str | None, tyro.conf.arg(prefix_name=False)] = None
     """Directory of MODIS and ASTER pairs to train on at 1 km to 250 m (docs/pairs.md); with --granules: together with
     their patches."""
@@ -214,7 +214,9 @@ def main() -> None:
         return
     if arguments.distributed:  # the report is for one process
         if jax.process_index() == 0:
-            print(f"checkpoints and logs: {workdir}; for the report: python eval.py --checkpoint {workdir}")
+            of_pairs = f" --pairs {config.data.pairs} --pairs-fold {config.data.pairs_fold}"
+            rest = of_pairs if dataset is None and config.data.pairs_fold is not None else ""
+            print(f"checkpoints and logs: {workdir}; for the report: python eval.py --checkpoint {workdir}{rest}")
         return
     predictor, tables = load_predictor(workdir), []
     if dataset is not None:

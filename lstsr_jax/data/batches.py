@@ -71,7 +71,7 @@ class PreparedDataset:
             raise InputError(
                 f"split {split!r} of {self.metadata.get('source', self.directory)} is empty: "
                 f"it holds {', '.join(self.splits)} (split by {self.metadata.get('split_by')}); "
-                "add granules of more dates, take another rule, or evaluate them all (`split` all)"
+                "add granules of more dates, take another rule, or evaluate them all (eval.py with `split` all)"
             )
         with _damage_is_bad_input(self.directory):
             return _Examples(self._builder.as_data_source(split), self.directory)

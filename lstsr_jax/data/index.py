@@ -178,7 +178,8 @@ def _require_one_period(periods: dict[int, Scene], rule: CutRule) -> None:
             for days, scene in sorted(periods.items())
         )
         raise InputError(
-            f"`data.granules`: holds {named}; give a folder of one kind, or train on both with `data.mix_periods`"
+            f"`data.granules`: holds {named}; give a folder of one kind, or train on both (train.py with "
+            "`data.mix_periods`)"
         )
     if rule.split_by == "day":
         raise InputError("`data.split_by` day: a mean of eight days holds days of other splits; split by date or place")
@@ -215,5 +216,5 @@ def _why_no_patch(layers: Sequence[LstLayer], rule: CutRule, summary: Summary) -
         f"no usable patch in {len(layers)} layers ({len(summary.dates)} dates, {share:.1f} % of their pixels "
         f"observed): none has a {rule.patch_size}x{rule.patch_size} window with {100 * rule.min_valid_fraction:g} % of "
         f"its pixels observed{' that the split rule keeps' if summary.dropped else ''}; add granules, or train with a "
-        "smaller min_valid_fraction"
+        "smaller share (train.py with `data.min_valid_fraction`)"
     )

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from lstsr_jax.errors import InputError
-from lstsr_jax.geo import NdviLibrary, NdviScene, Scene, read_ndvi
+from lstsr_jax.geo import GranuleError, NdviLibrary, NdviScene, Scene, read_ndvi
 
 _OFFSET_TOLERANCE = 0.01
 """Pixels that two grids may lie apart."""
@@ -16,9 +16,12 @@ def list_ndvi(directory: Path) -> NdviLibrary:
     """The NDVI granules at 1 km of a directory; as of the LST, those of another size than the manifest says stay out.
 
     Raises:
-        GranuleError: if it is missing or holds none.
+        InputError: if it is missing or holds none.
     """
-    return NdviLibrary(directory, of_right_size=True)
+    try:
+        return NdviLibrary(directory, of_right_size=True)
+    except GranuleError as error:
+        raise InputError(f"`data.ndvi` {error}") from error
 
 
 def ndvi_for(library: NdviLibrary, scene: Scene) -> np.ndarray:

@@ -113,6 +113,8 @@ def _product(path: Path, file: HdfGranule, said: Said) -> str:
         if (kind := foreign_kind(path.name)) is not None or not known & {name.lower() for name in file.names}:
             held = f"holds {', '.join(file.names[:6]) or 'nothing'}, no LST of a product that is known here"
             raise GranuleError(f"{path}: {kind or held}; {LST_EXPECTED}")
-        raise GranuleError(f"{path}: a netCDF that does not say its product; say it with `product`")
+        raise GranuleError(
+            f"{path}: a netCDF that does not say its product; say it with `product` (of predict.py and read_lst)"
+        )
     require_lst_product(path, product)
     return product

@@ -79,7 +79,7 @@ def frame_of(path: Path, file: HdfGranule, name: str, said: Said, pixels: int = 
     timed = len(sides) == 3
     dates = _dates(path, file, dims[0], said) if timed else (said.date,)
     if None in dates:
-        raise GranuleError(f"{path}: its variables have no time; say the day with `date`")
+        raise GranuleError(f"{path}: its variables have no time; say the day with `date` (of predict.py and read_lst)")
     days = tuple(date for date in dates if date is not None)
     return Frame(path, days, transform, crs, (sides[-2], sides[-1]), flips, timed)
 

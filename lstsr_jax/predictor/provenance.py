@@ -14,7 +14,8 @@ class Provenance:
     """Where a predictor was loaded from, and the record of its training.
 
     Two of them always compare equal: where a network comes from decides nothing of its answer. So predictors of one
-    model share their compiled programs, and ``jax.tree.map`` takes them together.
+    model share their compiled programs, and ``jax.tree.map`` takes them together. So, too, a compiled function that
+    returns a predictor may return it with the provenance of another one of its model: pass arrays out, not predictors.
 
     Attributes:
         path: as it was given to :func:`lstsr_jax.load_predictor`: a directory, or the name of a shipped model.
@@ -70,12 +71,14 @@ class Provenance:
 
     @property
     def products(self) -> tuple[str, ...] | None:
-        """The LST products it was trained on, such as ``("MOD11A1",)``; None if that is not known."""
-        known = self.acquisitions
+        """The LST products it was trained on, or the model that it started from, such as ``("MOD11A1",)``.
+
+        None if that is not known.
+        """
+        known, begun = self.acquisitions, (self.recorded.get("init") or {}).get("products") or ()
         if known is None:
-            begun = (self.recorded.get("init") or {}).get("products")
-            return tuple(begun) if begun else shipped.trained_products(self.path)
-        return tuple(sorted({place.partition(".")[0] for place in known}))
+            return tuple(begun) or shipped.trained_products(self.path)
+        return tuple(sorted({*begun, *(place.partition(".")[0] for place in known)}))
 
     def foreign_products(self, used: Iterable[str]) -> str:
         """One line if it is used on products that it was not trained on; else nothing.

@@ -100,13 +100,21 @@ class FunctionResolver:
         return self.calibration
 
     def __call__(self, coarse: jax.Array, ndvi: jax.Array | None = None) -> Any:
-        """What the function answers."""
-        return self.function(coarse) if ndvi is None else self.function(coarse, ndvi)
+        """What the function answers.
+
+        Raises:
+            ValueError: if it needs NDVI and is given none.
+        """
+        return self.function(*self._inputs(coarse, ndvi))
 
     def ensemble(self, coarse: jax.Array, ndvi: jax.Array | None = None) -> tuple[jax.Array, jax.Array]:
         """Mean and standard deviation over the eight flips and rotations; corrected if it conserves energy."""
-        guide = () if ndvi is None else (ndvi,)
-        return mean_and_spread(self.function, coarse, *guide, conserve=self.conserves_energy)
+        return mean_and_spread(self.function, *self._inputs(coarse, ndvi), conserve=self.conserves_energy)
+
+    def _inputs(self, coarse: jax.Array, ndvi: jax.Array | None) -> tuple[jax.Array, ...]:
+        if self.needs_ndvi and ndvi is None:
+            raise ValueError(f"{self.name} needs fine NDVI beside the coarse LST: give ndvi")
+        return (coarse,) if ndvi is None else (coarse, ndvi)
 
 
 def as_super_resolver(
@@ -129,7 +137,7 @@ def as_super_resolver(
         calibration: makes an error's standard deviation of its ensemble's spread.
 
     Raises:
-        ValueError: if a super-resolver has another factor than the one given.
+        ValueError: if a super-resolver has another factor than the one given, or options are given beside it.
 
     Example:
         >>> import functools
@@ -140,6 +148,8 @@ def as_super_resolver(
     if isinstance(function, SuperResolver):
         if factor is not None and factor != function.factor:
             raise ValueError(f"factor {factor}: this super-resolver has factor {function.factor}")
+        if needs_ndvi or not conserves_energy or calibration is not None:
+            raise ValueError("a super-resolver answers for itself: leave needs_ndvi, conserves_energy, calibration out")
         return function
     factor = getattr(function, "factor", DEFAULT_FACTOR) if factor is None else factor
     return FunctionResolver(function, factor, needs_ndvi, conserves_energy, calibration, name=name_of(function))

@@ -7,7 +7,7 @@ from typing import Protocol
 import numpy as np
 
 from lstsr_jax.errors import InputError
-from lstsr_jax.geo import NDVI_PRODUCTS, Grid, Guide, NdviLibrary, Scene, read_guide
+from lstsr_jax.geo import NDVI_PRODUCTS, GranuleError, Grid, Guide, NdviLibrary, Scene, read_guide
 
 
 class Placed(Protocol):
@@ -30,9 +30,11 @@ def find_guide(path: Path, scene: Placed) -> Path:
     """
     if not path.is_dir():
         return path
-    found = NdviLibrary(path, sorted(NDVI_PRODUCTS, key=lambda name: -NDVI_PRODUCTS[name].pixels)).path_for(
-        scene.tile, scene.date
-    )
+    try:
+        library = NdviLibrary(path, sorted(NDVI_PRODUCTS, key=lambda name: -NDVI_PRODUCTS[name].pixels))
+    except GranuleError as error:
+        raise InputError(f"`ndvi` {error}") from error
+    found = library.path_for(scene.tile, scene.date)
     if found is None:
         raise InputError(f"`ndvi` {path}: no NDVI of {scene.tile} near {scene.date}; fetch MOD13Q1 or MOD13A2")
     return found

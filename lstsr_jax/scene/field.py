@@ -183,4 +183,4 @@ def _conserve_and_mask(fine: NDArray[np.float32], lst: NDArray[np.float32], fact
         gaps = np.isnan(coarse).repeat(factor, 0).repeat(factor, 1)
         part[:, gaps] = np.nan
         if np.isnan(part[:, ~gaps]).any():
-            raise InputError("the network gives no finite temperatures; take another checkpoint")
+            raise InputError("the method gives temperatures that are not finite; take another checkpoint or method")

@@ -15,6 +15,7 @@ from lstsr_jax import config as configs
 from lstsr_jax.config import Config
 from lstsr_jax.data import PreparedDataset
 from lstsr_jax.data.finer import Joined, read_fine_patches
+from lstsr_jax.errors import InputError
 from lstsr_jax.training import checkpoints, failures
 from lstsr_jax.training import workdir as workdirs
 from lstsr_jax.training.checkpoints import Checkpoints
@@ -75,6 +76,8 @@ def train(
         raise ValueError("program brings module, optimizer and devices: leave them out, or build it with them")
     workdir, settings = Path(workdir), config.train
     last = checkpoints.latest(workdir)
+    if config.model.guide != "none" and dataset is None and config.data.pairs is None:
+        raise InputError("`model.guide` ndvi: finer LST brings no NDVI; add `data.granules` and `data.ndvi`")
     pairs, finer = read_examples(config), read_fine_patches(config.data, guided=config.model.guide == "ndvi")
     beside = {name: record for name, record in (("pairs", pairs.record), ("fine", finer.record)) if record}
     workdirs.check(workdir, config, dataset.metadata if dataset else {}, beside, last, resume)

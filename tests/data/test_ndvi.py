@@ -86,7 +86,7 @@ def test_methods_that_need_ndvi_say_so(dataset):
 
 
 def test_bad_directories(granules, tmp_path):
-    with pytest.raises(InputError, match="nowhere: no such directory"):
+    with pytest.raises(InputError, match=r"`data\.ndvi` .*nowhere: no such directory"):
         prepare(DataConfig(granules=str(granules), ndvi=str(tmp_path / "nowhere"), data_dir=str(tmp_path)))
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match="no MOD13A2 granule"):

@@ -98,6 +98,7 @@ def test_no_tensorflow():
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+@pytest.mark.slow
 def test_real_granules(shared_data, tmp_path):
     """The 242 real layers of 2020: the authors' 1119 cloud-free day/night pairs."""
     built = prepare(DataConfig(granules=str(shared_data / "mod11a1_h18v04_2020"), data_dir=str(tmp_path)))

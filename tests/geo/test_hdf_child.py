@@ -221,7 +221,7 @@ def test_the_child_ends_with_a_killed_parent(granule):
 
 def test_ctrl_c_while_it_reads(granule):
     code = """
-        import os, signal, sys
+        import os, signal, sys, time
         from lstsr_jax.geo import hdf_child, read_lst
         from lstsr_jax.geo.hdf_process import PROCESS
         expected = read_lst(sys.argv[1]).lst
@@ -229,6 +229,7 @@ def test_ctrl_c_while_it_reads(granule):
         def interrupted(fd):
             hdf_child.message_of = message_of
             os.killpg(0, signal.SIGINT)
+            time.sleep(5)  # the signal may reach another thread first
         hdf_child.message_of = interrupted
         try:
             read_lst(sys.argv[1])

@@ -94,8 +94,12 @@ def _is_stage(module, _):
         ("DMCN_prelu", "f32", {"output": 2e-5, "first": 2e-3, "last": 1e-5, "norms": 2e-4}),
         ("MRUNet", "f32", {"output": 1e-5, "first": 3e-3, "last": 1e-5, "norms": 3e-4}),
         ("VDSR_gain1", "f64", dict.fromkeys(("output", "first", "last", "norms"), 1e-11)),
-        ("DMCN_prelu", "f64", dict.fromkeys(("output", "first", "last", "norms"), 1e-11)),
-        ("MRUNet", "f64", dict.fromkeys(("output", "first", "last", "norms"), 1e-11)),
+        pytest.param(
+            "DMCN_prelu", "f64", dict.fromkeys(("output", "first", "last", "norms"), 1e-11), marks=pytest.mark.slow
+        ),
+        pytest.param(
+            "MRUNet", "f64", dict.fromkeys(("output", "first", "last", "norms"), 1e-11), marks=pytest.mark.slow
+        ),
     ],
 )
 def test_one_training_step(reference_models, imported, case, precision, tolerance):

@@ -70,6 +70,7 @@ def test_tiled_bicubic_is_untiled_bicubic(size, tile, overlap):
     np.testing.assert_allclose(got, np.asarray(bicubic(lst[None, ..., None]))[0, ..., 0], atol=2e-4)
 
 
+@pytest.mark.slow
 def test_a_whole_granule():
     """1200 is no multiple of the tile; gaps included."""
     lst = field(1200, 1200)

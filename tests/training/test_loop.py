@@ -100,7 +100,13 @@ def test_a_guided_network_needs_ndvi(dataset, small_config):
 
 
 @pytest.mark.parametrize(
-    "model", [{"name": "vdsr", "depth": 3}, {"name": "dmcn"}, {"name": "edsr", "blocks": 1}], ids=str
+    "model",
+    [
+        {"name": "vdsr", "depth": 3},
+        pytest.param({"name": "dmcn"}, marks=pytest.mark.slow),
+        {"name": "edsr", "blocks": 1},
+    ],
+    ids=str,
 )
 def test_every_network_trains_and_loads(small_config, dataset, tmp_path, model):
     config = dataclasses.replace(

@@ -69,7 +69,13 @@ def run(devices, truth, module=None, steps=3):
     return jax.device_get((state, metrics, evaluate(state.variables, batch)))
 
 
-@pytest.mark.parametrize("module", [TwoLayers(AXIS), create_model(MODEL, axis_name=AXIS)], ids=["tiny", "mrunet"])
+@pytest.mark.parametrize(
+    "module",
+    [
+        pytest.param(TwoLayers(AXIS), id="tiny"),
+        pytest.param(create_model(MODEL, axis_name=AXIS), id="mrunet", marks=pytest.mark.slow),
+    ],
+)
 def test_two_devices_equal_one(truth, module):
     one = run(jax.devices()[:1], truth, module)
     two = run(jax.devices()[:2], truth, module)

@@ -39,7 +39,7 @@ class AugmentPair(grain.transforms.RandomMap):  # type: ignore[misc]
 
 
 def turned_places(rows: np.ndarray, columns: np.ndarray, side: int, code: int) -> tuple[np.ndarray, np.ndarray]:
-    """Where places of a square image of ``side`` pixels lie once :func:`lstsr_jax.data.augmentation.turn` turned it."""
+    """Where places of a square image of ``side`` pixels lie once :func:`lstsr_jax.ops.dihedral.transform` has."""
     if code & 1:
         columns = side - 1 - columns
     for _ in range(code >> 1):
