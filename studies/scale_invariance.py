@@ -13,10 +13,11 @@ from matplotlib.figure import Figure
 from lstsr_jax.errors import InputError
 from lstsr_jax.evaluation import Row
 from lstsr_jax.evaluation.markdown import markdown_table
+from lstsr_jax.geo.finer import read_clear
+from lstsr_jax.geo.grid import FINE_PIXEL_M
 from lstsr_jax.predictor import load_predictor
-from studies.ecostress import average, lst_files, read_ecostress
+from studies.ecostress import average, lst_files
 from studies.windows import BASELINE, Field, cut_windows, ratios, score
-from studies.world import FINE_PIXEL_M
 
 SCALES = {"8 to 2 km": 8, "4 to 1 km": 4, "2 km to 500 m": 2, "1 km to 250 m": 1}
 """Fine pixels in those of the product at 250 m."""
@@ -42,7 +43,7 @@ def main() -> None:
     files = lst_files(args.directory)
     if not files:
         raise InputError(f"{args.directory}: holds no ECOSTRESS LST (ECO*_LST.tif, ECO*_LST_doy*.tif)")
-    scenes = {path.stem: read_ecostress(path) for path in files}
+    scenes = {path.stem: read_clear(path)[:2] for path in files}
     found: dict[tuple[str, float], dict[str, float]] = {}
     counts, bicubic = {}, {}
     for scale, factor in SCALES.items():

@@ -18,11 +18,12 @@ from lstsr_jax.errors import InputError
 from lstsr_jax.evaluation import Row
 from lstsr_jax.evaluation.markdown import markdown_table
 from lstsr_jax.geo import GranuleError, describe_skipped, find_granules
+from lstsr_jax.geo.finer import read_clear
+from lstsr_jax.geo.grid import FINE_PIXEL_M
 from lstsr_jax.predictor import load_predictor
-from studies.ecostress import average, lst_files, read_ecostress
+from studies.ecostress import average, lst_files
 from studies.windows import BASELINE, Field, cut_windows, ratios, score
 
-FINE_PIXEL_M = 231.656358
 SIDES = (64, 48, 32)
 """Sides of windows; a place is cut into the largest that its fields hold."""
 
@@ -30,7 +31,7 @@ SIDES = (64, 48, 32)
 def read_fields(folder: Path) -> Iterator[Field]:
     """The fields of a place; files that cannot be used are named on standard error."""
     for path in lst_files(folder):
-        yield Field(f"{folder.name} (ECOSTRESS, 250 m)", path.stem, average(*read_ecostress(path), FINE_PIXEL_M))
+        yield Field(f"{folder.name} (ECOSTRESS, 250 m)", path.stem, average(*read_clear(path)[:2], FINE_PIXEL_M))
     taken = set(lst_files(folder))
     listing = find_granules(folder)
     for line in describe_skipped(skipped for skipped in listing.skipped if skipped.path not in taken):

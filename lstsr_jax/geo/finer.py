@@ -17,13 +17,13 @@ from rasterio.transform import Affine
 
 from lstsr_jax.errors import InputError
 from lstsr_jax.geo.errors import GranuleError
-from lstsr_jax.geo.geotiff import Band, read_band
-from lstsr_jax.geo.grid import PIXEL_M
+from lstsr_jax.geo.geotiff import read_band
+from lstsr_jax.geo.grid import FINE_PIXEL_M
+from lstsr_jax.geo.names import TIFF_SUFFIXES
 from lstsr_jax.geo.physical import lst_of_band
 from lstsr_jax.geo.walk import Skipped, walk
 from lstsr_jax.geo.warp import Grid, warp_field
 
-FINE_M: Final = PIXEL_M / 4
 KEPT_ABOVE_M: Final = 250.0
 """Larger pixels are left as they are."""
 COVERED: Final = 0.999
@@ -31,7 +31,6 @@ COVERED: Final = 0.999
 LANDSAT: Final = (0.00341802, 149.0)
 """Scale and offset of surface temperature in Landsat Collection 2; its GeoTIFFs don't say them."""
 _METRES_PER_DEGREE: Final = 111_320.0
-_SUFFIXES: Final = (".tif", ".tiff")
 _GENERIC = re.compile(r"(^|[_.\- ])lst\d*([_.\- ]|$)", re.IGNORECASE)
 _BESIDE = re.compile(r"(^|[_.\- ])(err|error|unc|uncertainty|qc|qa|cloud|mask|count|emis\w*)([_.\- ]|$)", re.IGNORECASE)
 
@@ -98,7 +97,7 @@ def find_fields(directory: str | Path) -> tuple[list[Path], list[Skipped]]:
     if not directory.is_dir():
         raise InputError(f"{directory}: no such directory; give a folder of LST rasters (GeoTIFF)")
     files, _ = walk(directory)
-    rasters = [path for path in files if path.suffix.lower() in _SUFFIXES]
+    rasters = [path for path in files if path.suffix.lower() in TIFF_SUFFIXES]
     found = [path for path in rasters if _is_lst(path.stem)]
     if not found:
         raise InputError(
@@ -113,10 +112,33 @@ def read_field(path: str | Path) -> FineField:
     """Read a raster of LST and bring it to the grid that it is used on.
 
     Args:
-        path: a GeoTIFF, whose scale and unit it declares, or in float kelvin, or of a product named above.
+        path: as for :func:`read_clear`.
 
     Raises:
-        GranuleError: damaged, without a place, or not in kelvin; a layer beside it of another shape; nothing observed.
+        GranuleError: as there; turned, or nothing of it is observed.
+    """
+    path = Path(path)
+    lst, grid, masked_by = read_clear(path)
+    pixel_m, averaged = _pixel_m(path, grid), False
+    if max(pixel_m) <= KEPT_ABOVE_M:
+        lst, grid = _averaged(lst, grid, pixel_m)
+        averaged = True
+    if not np.isfinite(lst).any():
+        raise GranuleError(f"{path}: no pixel of it is observed and clear; remove it")
+    return FineField(path.name, lst, grid, averaged, masked_by)
+
+
+def read_clear(path: str | Path) -> tuple[NDArray[np.float32], Grid, tuple[str, ...]]:
+    """Read a raster of LST at its own pixels, without what the layers beside it call cloudy.
+
+    Args:
+        path: a GeoTIFF, whose scale and unit it declares, or in float kelvin, or of a product named above.
+
+    Returns:
+        (H, W) kelvin, NaN where not observed or cloudy; where it lies; the names of those layers.
+
+    Raises:
+        GranuleError: damaged, without a place, or not in kelvin; a layer beside it of another shape.
     """
     path = Path(path)
     band = read_band(path)
@@ -130,13 +152,8 @@ def read_field(path: str | Path) -> FineField:
             raise GranuleError(f"{beside}: {stored.values.shape} pixels, {path.name} has {lst.shape}; fetch it again")
         known = ~stored.masked if stored.nodata is None else ~stored.masked & (stored.values != stored.nodata)
         lst[~(known & layer.is_clear(stored.values))] = np.nan
-    grid, averaged = Grid((lst.shape[0], lst.shape[1]), band.transform, band.crs), False
-    if max(_pixel_m(path, band, lst.shape[0])) <= KEPT_ABOVE_M:
-        lst, grid = _averaged(lst, grid, _pixel_m(path, band, lst.shape[0]))
-        averaged = True
-    if not np.isfinite(lst).any():
-        raise GranuleError(f"{path}: no pixel of it is observed and clear; remove it")
-    return FineField(path.name, lst, grid, averaged, tuple(beside.name for beside, _ in layers))
+    grid = Grid((lst.shape[0], lst.shape[1]), band.transform, band.crs)
+    return lst, grid, tuple(beside.name for beside, _ in layers)
 
 
 def _is_lst(stem: str) -> bool:
@@ -157,25 +174,25 @@ def _layers_beside(path: Path) -> list[tuple[Path, _Layer]]:
     if found is None:
         return []
     match, layers = found
-    near = {other.stem: other for other in path.parent.iterdir() if other.suffix.lower() in _SUFFIXES}
+    near = {other.stem: other for other in path.parent.iterdir() if other.suffix.lower() in TIFF_SUFFIXES}
     names = ((layer.name.format(**match.groupdict()), layer) for layer in layers)
     return [(near[name], layer) for name, layer in names if name in near]
 
 
-def _pixel_m(path: Path, band: Band, height: int) -> tuple[float, float]:
+def _pixel_m(path: Path, grid: Grid) -> tuple[float, float]:
     """Width and height of a pixel in metres, in the middle of the raster."""
-    a, b, _, d, e, top = band.transform[:6]
+    a, b, _, d, e, top = grid.transform[:6]
     if (b, d) != (0, 0):
         raise GranuleError(f"{path}: its rows do not run from west to east; warp it onto a north-up grid (gdalwarp)")
-    if band.crs.is_geographic:
-        middle = math.cos(math.radians(top + e * height / 2))
+    if grid.crs.is_geographic:
+        middle = math.cos(math.radians(top + e * grid.shape[0] / 2))
         return abs(a) * _METRES_PER_DEGREE * middle, abs(e) * _METRES_PER_DEGREE
-    return abs(a) * band.crs.linear_units_factor[1], abs(e) * band.crs.linear_units_factor[1]
+    return abs(a) * grid.crs.linear_units_factor[1], abs(e) * grid.crs.linear_units_factor[1]
 
 
 def _averaged(lst: NDArray[np.float32], grid: Grid, pixel_m: tuple[float, float]) -> tuple[NDArray[np.float32], Grid]:
     """The mean over pixels of 231.656 m on the same axes (GDAL, by area); NaN where one is not wholly observed."""
-    across, down = FINE_M / pixel_m[0], FINE_M / pixel_m[1]
+    across, down = FINE_PIXEL_M / pixel_m[0], FINE_PIXEL_M / pixel_m[1]
     height, width = int(lst.shape[0] / down), int(lst.shape[1] / across)
     a, _, left, _, e, top = grid.transform[:6]
     target = Grid((height, width), Affine(a * across, 0.0, left, 0.0, e * down, top), grid.crs)

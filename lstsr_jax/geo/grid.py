@@ -20,6 +20,8 @@ EARTH_RADIUS_M: Final = 6371007.181
 TILE_WIDTH_M: Final = 1111950.519667
 TILE_PIXELS: Final = 1200
 PIXEL_M: Final = TILE_WIDTH_M / TILE_PIXELS
+FINE_PIXEL_M: Final = PIXEL_M / 4
+"""Of a map at 250 m."""
 SINUSOIDAL: Final = CRS.from_proj4("+proj=sinu +lon_0=0 +x_0=0 +y_0=0 +R=6371007.181 +units=m +no_defs")
 
 

@@ -7,7 +7,8 @@ from rasterio.transform import Affine
 
 from lstsr_jax.errors import InputError
 from lstsr_jax.geo import GranuleError, write_raster
-from lstsr_jax.geo.finer import FINE_M, find_fields, read_field
+from lstsr_jax.geo.finer import find_fields, read_field
+from lstsr_jax.geo.grid import FINE_PIXEL_M
 
 UTM = CRS.from_epsg(32632)
 LONLAT = CRS.from_epsg(4326)
@@ -31,7 +32,7 @@ def test_pixels_are_averaged_by_area(tmp_path):
     """A quarter of 231.656 m divides evenly: the mean of 4 x 4 pixels, and none where one of them is missing."""
     field = np.random.default_rng(1).normal(300, 5, (40, 48)).astype(np.float32)
     field[5, 9] = np.nan
-    found = read_field(write(tmp_path / "a_LST.tif", field, FINE_M / 4))
+    found = read_field(write(tmp_path / "a_LST.tif", field, FINE_PIXEL_M / 4))
     expected = field.astype(np.float64).reshape(10, 4, 12, 4).mean((1, 3))
     assert found.averaged and found.lst.shape == (10, 12) and np.isnan(expected).sum() == 1
     np.testing.assert_allclose(found.lst, expected, atol=1e-3)
@@ -41,7 +42,7 @@ def test_pixels_are_averaged_by_area(tmp_path):
 def test_other_pixels_cover_the_same_ground(tmp_path, lst):
     """70 m in UTM and the same in degrees: as many pixels of 231.656 m as fit, the mean of the whole is kept."""
     projected = read_field(write(tmp_path / "a_LST.tif", lst))
-    assert projected.lst.shape == (int(120 * 70 / FINE_M), int(130 * 70 / FINE_M))
+    assert projected.lst.shape == (int(120 * 70 / FINE_PIXEL_M), int(130 * 70 / FINE_PIXEL_M))
     assert float(projected.lst.mean()) == pytest.approx(float(lst.mean()), abs=0.1)
     north, middle = 45.0, np.cos(np.radians(45.0 - 60 * 70 / 111_320))
     degrees = Affine(70 / 111_320 / middle, 0, 8.0, 0, -70 / 111_320, north)
@@ -96,7 +97,7 @@ def test_clouds_go_by_the_layers_of_the_product(tmp_path, lst, product):
     found = read_field(files[0])
     assert found.masked_by and set(found.masked_by) <= {path.name for path in tmp_path.iterdir()}
     clear = np.isfinite(found.lst)
-    first = int(np.ceil(cloudy * 70 / FINE_M))
+    first = int(np.ceil(cloudy * 70 / FINE_PIXEL_M))
     assert not clear[: first - 1].any() and clear[first + 1 :].all()
     alone = read_field(write(tmp_path / "x_LST.tif", lst))
     assert not alone.masked_by and np.isfinite(alone.lst).all()

@@ -6,8 +6,9 @@ from rasterio.crs import CRS
 from rasterio.transform import Affine
 
 from lstsr_jax.geo import Grid, simulate_granule, write_granule, write_raster
+from lstsr_jax.geo.finer import read_clear
 from studies import scale_invariance, world
-from studies.ecostress import average, lst_files, read_ecostress
+from studies.ecostress import average, lst_files
 from studies.windows import BASELINE, Field, cut_windows, ratios, score
 
 UTM = CRS.from_epsg(32631)
@@ -26,7 +27,7 @@ def ecostress(folder, lst, name="ECOv002_L2T_LSTE_1_LST.tif", **options):
 
 
 def test_blocks_that_fit_are_averaged_as_their_mean(tmp_path, field):
-    lst, grid = read_ecostress(ecostress(tmp_path, field))
+    lst, grid, _ = read_clear(ecostress(tmp_path, field))
     assert grid == Grid((840, 840), Affine(70, 0, 500_000, 0, -70, 5_000_000), UTM)
     blocks = field.reshape(210, 4, 210, 4).mean((1, 3))
     np.testing.assert_allclose(average(lst, grid, 280), blocks, atol=1e-3)
@@ -38,7 +39,7 @@ def test_a_pixel_that_is_not_wholly_observed_is_none(tmp_path, field):
     path = ecostress(tmp_path, field)
     ecostress(tmp_path, cloud, "ECOv002_L2T_LSTE_1_cloud.tif")
     assert lst_files(tmp_path) == [path]
-    missing = np.argwhere(np.isnan(average(*read_ecostress(path), 280)))
+    missing = np.argwhere(np.isnan(average(*read_clear(path)[:2], 280)))
     assert missing.tolist() == [[1, 2]]
 
 
@@ -48,7 +49,7 @@ def test_degrees_are_averaged_over_the_same_ground(tmp_path):
     packed = np.rint((280 + column / 100) / 0.02).astype(np.uint16)
     name = "ECO_L2_LSTE.002_LST_doy2023179094538_aid0001.tif"
     path = write_raster(tmp_path / name, packed, transform, CRS.from_epsg(4326), nodata=0)
-    mean = average(*read_ecostress(path), 250)
+    mean = average(*read_clear(path)[:2], 250)
     assert mean.shape[1] == pytest.approx(800 * 0.0006 * 111_320 * np.cos(np.radians(33.76)) / 250, abs=3)
     middle = mean[mean.shape[0] // 2]
     slope = np.nanmean(np.diff(middle[5:-5]))

@@ -15,10 +15,11 @@ import scipy.ndimage
 from numpy.typing import NDArray
 
 from lstsr_jax.errors import InputError
-from lstsr_jax.geo.aster.product import FINE_PIXEL_M, read_aster, reduce_aster
+from lstsr_jax.geo.aster.product import read_aster, reduce_aster
 from lstsr_jax.geo.aster.registration import SEARCH_PX, Registration, register_coarse, register_guide
 from lstsr_jax.geo.errors import GranuleError
 from lstsr_jax.geo.geotiff import read_band
+from lstsr_jax.geo.grid import FINE_PIXEL_M
 from lstsr_jax.geo.walk import Skipped
 from lstsr_jax.geo.warp import Grid, place_field, warp_field
 

@@ -19,14 +19,13 @@ from rasterio.transform import Affine
 
 from lstsr_jax.geo.errors import GranuleError
 from lstsr_jax.geo.geotiff import Band, read_band
-from lstsr_jax.geo.grid import PIXEL_M
+from lstsr_jax.geo.grid import FINE_PIXEL_M
 from lstsr_jax.geo.hdf import open_hdf
 from lstsr_jax.geo.warp import Grid, warp_field
 
 ASTER_SCALE_K: Final = 0.1
 FILLER_K: Final = 200.0
 HOTTEST_K: Final = 420.0
-FINE_PIXEL_M: Final = PIXEL_M / 4
 _CORNERS: Final = ("UPPERLEFT", "UPPERRIGHT", "LOWERLEFT", "LOWERRIGHT")
 _WGS84: Final = CRS.from_epsg(4326)
 
