@@ -9,7 +9,7 @@ import numpy as np
 import scipy.ndimage
 
 from lstsr_jax.config import Config
-from lstsr_jax.ops.dihedral import ORIENTATIONS, SUBGROUPS, transform
+from lstsr_jax.ops.dihedral import draw, transform
 
 Images = dict[str, np.ndarray]
 """``(S, S, 1)`` arrays by name, NaN where not observed."""
@@ -29,14 +29,12 @@ class Augment(grain.transforms.RandomMap):  # type: ignore[misc]
     def random_map(self, element: Images, rng: np.random.Generator) -> Images:
         """One example, augmented."""
         train = self._train
-        drawn = int(rng.integers(len(ORIENTATIONS)))
+        turn = draw(rng, train.augment)
         if train.crop:
             row, col = rng.integers(0, element["lst"].shape[0] - train.crop + 1, 2)
             window = np.s_[row : row + train.crop, col : col + train.crop]
             element = {name: values[window] for name, values in element.items()}
-        orientations = SUBGROUPS[train.augment]
-        if len(orientations) > 1:
-            turn = orientations[drawn % len(orientations)]
+        if turn:
             element = {name: np.ascontiguousarray(transform(values, turn)) for name, values in element.items()}
         if "ndvi" in element and rng.random() < train.guide_dropout:
             element = {**element, "ndvi": np.full_like(element["ndvi"], np.nan)}

@@ -13,6 +13,12 @@ SUBGROUPS: Final = {"none": ORIENTATIONS[:1], "flip": ORIENTATIONS[:2], "dihedra
 """Orientations by the name of the training augmentation that draws from them."""
 
 
+def draw(rng: np.random.Generator, augmentation: str) -> int:
+    """One of the orientations of :data:`SUBGROUPS`; takes the same from the generator for each of them."""
+    orientations = SUBGROUPS[augmentation]
+    return orientations[int(rng.integers(len(ORIENTATIONS))) % len(orientations)]
+
+
 def transform(x: _Array, orientation: int) -> _Array:
     """Bring ``(..., H, W, C)`` into an orientation of :data:`ORIENTATIONS`; an odd number of turns swaps H and W."""
     quarter_turns, mirrored = divmod(orientation, 2)
@@ -24,6 +30,18 @@ def inverse(x: _Array, orientation: int) -> _Array:
     quarter_turns, mirrored = divmod(orientation, 2)
     x = _turn(x, -quarter_turns % 4)
     return x[..., ::-1, :] if mirrored else x
+
+
+def transform_places(
+    rows: np.ndarray, columns: np.ndarray, side: int, orientation: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Where places, fractional rows and columns, of a square image of ``side`` pixels lie after :func:`transform`."""
+    quarter_turns, mirrored = divmod(orientation, 2)
+    if mirrored:
+        columns = side - 1 - columns
+    for _ in range(quarter_turns):
+        rows, columns = side - 1 - columns, rows
+    return rows, columns
 
 
 def _turn(x: _Array, quarter_turns: int) -> _Array:

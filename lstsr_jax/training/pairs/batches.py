@@ -7,7 +7,7 @@ import numpy as np
 
 from lstsr_jax.config import Config
 from lstsr_jax.errors import InputError
-from lstsr_jax.ops.dihedral import transform
+from lstsr_jax.ops.dihedral import draw, transform, transform_places
 from lstsr_jax.training.pairs.examples import PairExample
 
 _AHEAD = 4  # batches that are made before they are asked for: pairs are large
@@ -25,10 +25,10 @@ class AugmentPair(grain.transforms.RandomMap):  # type: ignore[misc]
 
     def random_map(self, element: PairExample, rng: np.random.Generator) -> PairExample:
         """One pair, augmented."""
-        train, code = self._train, int(rng.integers(8))
-        code = {"none": 0, "flip": code & 1, "dihedral": code}[train.augment]
-        images = {name: np.ascontiguousarray(transform(element[name], code)) for name in ("coarse", "ndvi")}
-        rows, columns = turned_places(element["rows"], element["columns"], element["ndvi"].shape[0], code)
+        train = self._train
+        turn = draw(rng, train.augment)
+        images = {name: np.ascontiguousarray(transform(element[name], turn)) for name in ("coarse", "ndvi")}
+        rows, columns = transform_places(element["rows"], element["columns"], element["ndvi"].shape[0], turn)
         element = {**element, **images, "rows": rows, "columns": columns}
         if rng.random() < train.guide_dropout:
             element["ndvi"] = np.full_like(element["ndvi"], np.nan)
@@ -36,15 +36,6 @@ class AugmentPair(grain.transforms.RandomMap):  # type: ignore[misc]
             noise = rng.normal(0, rng.uniform(0, train.pairs_noise_k), element["coarse"].shape)
             element["coarse"] = element["coarse"] + noise.astype(np.float32)
         return element
-
-
-def turned_places(rows: np.ndarray, columns: np.ndarray, side: int, code: int) -> tuple[np.ndarray, np.ndarray]:
-    """Where places of a square image of ``side`` pixels lie once :func:`lstsr_jax.ops.dihedral.transform` has."""
-    if code & 1:
-        columns = side - 1 - columns
-    for _ in range(code >> 1):
-        rows, columns = side - 1 - columns, rows
-    return rows, columns
 
 
 class PairBatches:

@@ -10,9 +10,9 @@ import pytest
 
 from lstsr_jax.evaluation import evaluate_pairs
 from lstsr_jax.models import create_model
-from lstsr_jax.ops.dihedral import transform
+from lstsr_jax.ops.dihedral import transform, transform_places
 from lstsr_jax.predictor import Normalization, Predictor, input_channels
-from lstsr_jax.training.pairs.batches import PairBatches, scoring_batches, turned_places
+from lstsr_jax.training.pairs.batches import PairBatches, scoring_batches
 from lstsr_jax.training.pairs.examples import read_examples
 from lstsr_jax.training.placement import share_out
 from lstsr_jax.training.state import create_state
@@ -124,7 +124,7 @@ def test_places_turn_with_the_image(code):
     """A field that holds its own coordinates is looked at in the same places, however it lies."""
     rows, columns = np.mgrid[:6, :6].astype(np.float32)
     at = np.random.default_rng(code).integers(0, 6, (2, 3, 4))
-    down, right = turned_places(*at, 6, code)
+    down, right = transform_places(*at, 6, code)
     for field in (rows, columns):
         np.testing.assert_array_equal(transform(field[..., None], code)[down, right, 0], field[at[0], at[1]])
 
