@@ -29,6 +29,7 @@ class MethodKind:
         compiled: whether it is to be compiled with :func:`jax.jit`; those that compile themselves, or are not of JAX,
             are not.
         reports_progress: whether it takes ``progress=``, since a whole scene takes it minutes.
+        crop_as_learned: whether protocols leave as much of its border out as of a network's.
         require: raises where a package that it needs is not installed.
     """
 
@@ -37,6 +38,7 @@ class MethodKind:
     whole_field: bool = False
     compiled: bool = False
     reports_progress: bool = False
+    crop_as_learned: bool = False
     require: Callable[[], None] | None = None
 
 
@@ -46,6 +48,7 @@ def bicubic_conserved(coarse: jax.Array, factor: int) -> jax.Array:
 
 
 _SHARPENED = MethodKind(tsharp, needs_ndvi=True, whole_field=True)
+_KRIGED = dataclasses.replace(_SHARPENED, function=atprk, crop_as_learned=True)
 _TREES = dataclasses.replace(_SHARPENED, reports_progress=True, require=require_sklearn)
 METHODS = {
     "nearest": MethodKind(functools.partial(upsample, method="nearest"), compiled=True),
@@ -53,11 +56,11 @@ METHODS = {
     "bicubic": MethodKind(functools.partial(upsample, method="bicubic"), compiled=True),
     "bicubic-conserved": MethodKind(bicubic_conserved, compiled=True),
     "tsharp": _SHARPENED,
-    "atprk": dataclasses.replace(_SHARPENED, function=atprk),
+    "atprk": _KRIGED,
     "dms": dataclasses.replace(_TREES, function=functools.partial(dms, penalty=PYDMS_PENALTY, conserve=False)),
     "dms-conserved": dataclasses.replace(_TREES, function=functools.partial(dms, penalty=PYDMS_PENALTY, conserve=True)),
     "tsharp-mean": dataclasses.replace(_SHARPENED, function=functools.partial(tsharp, ndvi_pool="mean")),
-    "atprk-mean": dataclasses.replace(_SHARPENED, function=functools.partial(atprk, ndvi_pool="mean")),
+    "atprk-mean": dataclasses.replace(_KRIGED, function=functools.partial(atprk, ndvi_pool="mean")),
 }
 """By name. The ``-mean`` ones pool NDVI by its mean under every protocol; ``dms`` is as pyDMS leaves it."""
 

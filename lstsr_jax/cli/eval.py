@@ -70,9 +70,17 @@ class EvalArguments:
     """Show the traceback of an error."""
 
     def data_config(self, predictors: Sequence["Predictor"]) -> DataConfig:
-        """The patches to score: those of the first network that records any, with what was asked for changed."""
-        recorded = (predictor.provenance.data for predictor in predictors if predictor.provenance)
-        trained_on = next((data for data in recorded if data is not None and data.uses_granules), DataConfig())
+        """The patches to score: those of the first network that records any, with what was asked for changed.
+
+        Raises:
+            InputError: if all of them record that they were trained without any, and none are given.
+        """
+        recorded = [predictor.provenance.data for predictor in predictors if predictor.provenance]
+        trained_on = next((data for data in recorded if data is not None and data.uses_granules), None)
+        if trained_on is None:
+            if self.granules is None and recorded and None not in recorded:
+                raise InputError("--checkpoint: was trained without granules; give --granules for Table I, or --pairs")
+            trained_on = DataConfig()
         return dataclasses.replace(
             trained_on,
             granules=self.granules or trained_on.granules,
@@ -158,9 +166,6 @@ def _evaluate(arguments: EvalArguments, predictors: Sequence["Predictor"], metho
     from data_builders import prepare
     from lstsr_jax.evaluation import check_unseen, evaluate
 
-    recorded = [made_of.data for made_of in (one.provenance for one in predictors) if made_of is not None]
-    if arguments.granules is None and recorded and not any(data is None or data.uses_granules for data in recorded):
-        raise InputError("--checkpoint: was trained without granules; give --granules for Table I, or --pairs")
     data = arguments.data_config(predictors)
     check_unseen(predictors, data, "validation" if arguments.reliability else arguments.split)
     return evaluate(

@@ -7,12 +7,9 @@ from typing import Any
 import jax
 
 from lstsr_jax.evaluation.protocols import MethodSettings
-from lstsr_jax.methods import method
+from lstsr_jax.methods import METHODS, method
 from lstsr_jax.ops.dihedral import SUBGROUPS
 from lstsr_jax.predictor import Predictor, SuperResolver
-
-_CROPPED_AS_LEARNED = ("atprk", "atprk-mean")
-"""Beside the networks."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,7 +43,7 @@ def classical_method(name: str, settings: MethodSettings, factor: int) -> Scored
         InputError: if there is none of that name.
     """
     resolver = method(name, factor, setting="methods", **settings.options.get(name, {}))
-    return ScoredMethod(name, resolver, name in _CROPPED_AS_LEARNED)
+    return ScoredMethod(name, resolver, METHODS[name].crop_as_learned)
 
 
 def network_method(name: str, predictor: Predictor, settings: MethodSettings) -> ScoredMethod:

@@ -5,7 +5,7 @@ import json
 import math
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -15,6 +15,16 @@ from lstsr_jax.evaluation.evaluation import Evaluation
 from lstsr_jax.evaluation.figures import comparison_figure, reliability_figure
 from lstsr_jax.evaluation.scores import METRICS, Scores
 from lstsr_jax.files import make_directory, replacing, write_text
+
+
+class _Summarised(Protocol):
+    """What an evaluation of either kind says of itself."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON."""
+
+    def table(self) -> str:
+        """In Markdown."""
 
 
 def write_report(evaluation: Evaluation, directory: str | Path) -> None:
@@ -27,10 +37,7 @@ def write_report(evaluation: Evaluation, directory: str | Path) -> None:
     Raises:
         InputError: if the directory cannot be written to.
     """
-    directory = Path(directory)
-    make_directory("report directory", directory)
-    write_json(directory / "metrics.json", evaluation.to_dict())
-    write_text(directory / "table.md", evaluation.table() + "\n")
+    directory = write_summary(evaluation, directory)
     _write_images(directory / "per_image.csv", evaluation.scores)
     for name in evaluation.compared:
         figure = directory / f"figure_range_{name.replace(os.sep, '_')}.png"
@@ -39,6 +46,19 @@ def write_report(evaluation: Evaluation, directory: str | Path) -> None:
         write_json(directory / "reliability.json", evaluation.reliability.to_dict())
         reliability_figure(directory / "reliability.png", evaluation.reliability)
     _draw(directory, evaluation)
+
+
+def write_summary(evaluation: _Summarised, directory: str | Path) -> Path:
+    """Write ``metrics.json`` and ``table.md``, with which every report begins; return the directory.
+
+    Raises:
+        InputError: if it cannot be written to.
+    """
+    directory = Path(directory)
+    make_directory("report directory", directory)
+    write_json(directory / "metrics.json", evaluation.to_dict())
+    write_text(directory / "table.md", evaluation.table() + "\n")
+    return directory
 
 
 def write_json(path: Path, values: Any) -> None:

@@ -10,8 +10,8 @@ from lstsr_jax.evaluation.figures import comparison_figure
 from lstsr_jax.evaluation.pairs.evaluation import PairsEvaluation
 from lstsr_jax.evaluation.pairs.score import METRICS, scored_mask, super_resolve
 from lstsr_jax.evaluation.pairs.texture import frequencies
-from lstsr_jax.evaluation.report import write_json
-from lstsr_jax.files import make_directory, replacing, write_text
+from lstsr_jax.evaluation.report import write_summary
+from lstsr_jax.files import replacing
 from lstsr_jax.geo.warp import Shift, warp_field
 
 
@@ -25,10 +25,7 @@ def write_pairs_report(evaluation: PairsEvaluation, directory: str | Path) -> No
     Raises:
         InputError: if the directory cannot be written to.
     """
-    directory = Path(directory)
-    make_directory("report directory", directory)
-    write_json(directory / "metrics.json", evaluation.to_dict())
-    write_text(directory / "table.md", evaluation.table() + "\n")
+    directory = write_summary(evaluation, directory)
     _write_pairs(directory / "per_image.csv", evaluation)
     _draw(directory / "figure_pairs.png", evaluation)
     _draw_spectra(directory / "figure_spectrum.png", evaluation)

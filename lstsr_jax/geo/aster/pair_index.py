@@ -3,7 +3,7 @@
 import codecs
 import csv
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -57,12 +57,8 @@ def index_shifts(directory: str | Path, names: Sequence[str]) -> dict[str, Shift
     if not present:
         return {}
     found: dict[str, Shift] = {}
-    for line, row in rows:
-        values = dict(zip(header, row, strict=False))
-        name = _name(values.get(_ID, ""), names)
-        if name is None:
-            continue
-        if any(row[len(header) :]):
+    for line, name, values, beyond in _of(names, header, rows):
+        if any(beyond):
             raise InputError(f"{path}: line {line} has more values than columns; quote decimal commas")
         shift = _shift(path, line, values)
         if shift is None:
@@ -102,14 +98,24 @@ def overpass_groups(directory: str | Path, names: Sequence[str]) -> dict[str, st
     if _ID not in header:
         raise InputError(f"{path}: no column {_ID}; name the pairs in it")
     found: dict[str, str] = {}
-    for line, row in rows:
-        values = dict(zip(header, row, strict=False))
-        name, overpass = _name(values.get(_ID, ""), names), values.get(OVERPASS, "")
-        if name is None or overpass.lower() in _EMPTY:
+    for line, name, values, _ in _of(names, header, rows):
+        overpass = values.get(OVERPASS, "")
+        if overpass.lower() in _EMPTY:
             continue
         if found.setdefault(name, overpass) != overpass:
             raise InputError(f"{path}: line {line} gives pair {name} a second {OVERPASS}; keep one")
     return found
+
+
+def _of(
+    names: Sequence[str], header: list[str], rows: list[tuple[int, list[str]]]
+) -> Iterator[tuple[int, str, dict[str, str], list[str]]]:
+    """The rows of these pairs: line, pair, values by column, and those beyond the columns."""
+    for line, row in rows:
+        values = dict(zip(header, row, strict=False))
+        name = _name(values.get(_ID, ""), names)
+        if name is not None:
+            yield line, name, values, row[len(header) :]
 
 
 def _table(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
