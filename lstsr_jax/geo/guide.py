@@ -41,9 +41,8 @@ def read_guide(path: str | Path, target: Grid, *, near: datetime.date | None = N
 
     Args:
         path: what ``read_ndvi`` takes; or NDVI as a GeoTIFF in any coordinate system but the MODIS sinusoidal one,
-        called
-            so: its name holds "NDVI" and need not say product, tile or date. Its range, unit, scale and gaps are
-            checked as those of the products.
+            called so: its name holds "NDVI" and need not say product, tile or date. Its range, unit, scale and gaps
+            are checked as those of the products.
         target: where it is wanted.
         near: of a netCDF of several periods the one that holds this day or lies nearest to it.
 
