@@ -7,16 +7,17 @@ from lstsr_jax.lazy import lazily
 if TYPE_CHECKING:
     from lstsr_jax.product.fine import FineScene, super_resolve
     from lstsr_jax.product.methods import MapMethod, choose_method
-    from lstsr_jax.product.run import Outcome, Report, predict
+    from lstsr_jax.product.report import Outcome, Report
+    from lstsr_jax.product.run import predict
     from lstsr_jax.product.settings import Inference, Output, Selection, settings_of
 
 _HOME = {
     "FineScene": ".fine",
     "Inference": ".settings",
     "MapMethod": ".methods",
-    "Outcome": ".run",
+    "Outcome": ".report",
     "Output": ".settings",
-    "Report": ".run",
+    "Report": ".report",
     "Selection": ".settings",
     "choose_method": ".methods",
     "predict": ".run",

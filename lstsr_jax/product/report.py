@@ -1,0 +1,74 @@
+"""What became of the layers of a run."""
+
+import dataclasses
+from pathlib import Path
+from typing import Literal
+
+from lstsr_jax.errors import InputError, printable
+from lstsr_jax.geo import Overpass, Skipped, describe_skipped
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """What became of one layer.
+
+    Attributes:
+        source: the file, or the directory in which nothing was found.
+        overpass: ``"day"`` or ``"night"``, or ``""`` where it never came to that.
+        status: ``"written"``, ``"finished"`` (by an earlier run), ``"outside"`` (of the bbox) or ``"failed"``.
+        note: one line for the summary.
+        output: the product.
+        warnings: lines on what makes it worse than it could be.
+    """
+
+    source: Path
+    overpass: Overpass | Literal[""]
+    status: Literal["written", "finished", "outside", "failed"]
+    note: str
+    output: Path | None = None
+    warnings: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        """One line."""
+        name = self.output or (f"{self.source} ({self.overpass})" if self.overpass else self.source)
+        return f"{self.status}: {name}: {self.note}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Report:
+    """What became of all layers; as text, a line for each and a last one that counts them, failures last.
+
+    Attributes:
+        outcomes: of the layers, and of the files that hold none.
+        skipped: what was left aside in folders.
+    """
+
+    outcomes: list[Outcome]
+    skipped: list[Skipped] = dataclasses.field(default_factory=list)
+
+    @property
+    def failed(self) -> list[Outcome]:
+        """The layers that gave no product."""
+        return [outcome for outcome in self.outcomes if outcome.status == "failed"]
+
+    def __str__(self) -> str:
+        """The summary of a run."""
+        lines = [str(outcome) for outcome in self.outcomes if outcome.status != "failed"]
+        kinds = ("written", "finished", "outside", "failed")
+        counts = {kind: sum(outcome.status == kind for outcome in self.outcomes) for kind in kinds}
+        total = ", ".join(f"{count} {kind}" for kind, count in counts.items() if count or kind == "written")
+        warnings = dict.fromkeys(f"warning: {line}" for outcome in self.outcomes for line in outcome.warnings)
+        text = [*lines, *describe_skipped(self.skipped), *warnings, *map(str, self.failed), total]
+        return printable("\n".join(text))
+
+
+def failure(path: Path, overpass: Overpass | Literal[""], error: Exception) -> Outcome:
+    """What became of a layer, or a whole file, that an error ended."""
+    kind = "" if isinstance(error, InputError) else f"{type(error).__name__}: "
+    return Outcome(path, overpass, "failed", kind + line_of(error, path))
+
+
+def line_of(error: Exception, path: Path) -> str:
+    """The first line of an error, without the name of the file, which stands before it already."""
+    text = (str(error).splitlines() or [type(error).__name__])[0]
+    return text.removeprefix(f"{path}: ").removeprefix(f"{path.name}: ")

@@ -1,0 +1,99 @@
+"""One layer, from file to file."""
+
+import dataclasses
+import time
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from tqdm import tqdm
+
+from lstsr_jax.errors import InputError, printable
+from lstsr_jax.geo import GranuleError, GranuleName, LstLayer, Scene, parse_name
+from lstsr_jax.geo.manifest import check_with_manifest
+from lstsr_jax.geo.names import TIFF_SUFFIXES
+from lstsr_jax.product.files import output_path, read_tags, write
+from lstsr_jax.product.fine import super_resolve
+from lstsr_jax.product.guide import find_guide
+from lstsr_jax.product.identity import Identity, options_of, sources_of
+from lstsr_jax.product.methods import MapMethod
+from lstsr_jax.product.quick_look import draw_quick_look
+from lstsr_jax.product.report import Outcome
+from lstsr_jax.product.settings import Inference, Output, Selection
+from lstsr_jax.product.tags import note_of, tags_of, warnings_of
+from lstsr_jax.product.warp import plan_warp, warp
+
+
+class Asked(NamedTuple):
+    """The settings of a run."""
+
+    selection: Selection
+    inference: Inference
+    output: Output
+
+
+def map_layer(layer: LstLayer, method: MapMethod, asked: Asked, command: str, made: dict[Path, Path]) -> Outcome:
+    """One layer from file to file; ``made`` holds the source of each output of this run."""
+    start, scene = time.perf_counter(), None
+    selection, inference, output = asked
+    check_with_manifest(layer.path, verify=selection.verify)
+    try:
+        name: GranuleName | Scene = parse_name(layer.path)
+    except GranuleError:  # only its content says what it is, or where
+        name = scene = layer.read(selection.policy())
+    path = output_path(output.output_dir, name.granule, layer.overpass, method.factor, output.format)
+    if method.ndvi is not None:
+        ndvi = find_guide(method.ndvi, name)
+        check_with_manifest(ndvi, verify=selection.verify)
+        method = dataclasses.replace(method, ndvi=ndvi)
+    sources = sources_of(layer, method.ndvi)
+    identity = Identity(sources, method.name, method.checkpoint, _options(layer, asked, method))
+    rival = made.setdefault(path, layer.path)
+    if rival.resolve() != layer.path.resolve() and output.overwrite:
+        raise InputError(f"{rival} of this run has made {path.name} already; give each its own `output_dir`")
+    if not output.overwrite and _is_finished(path, identity):
+        return Outcome(layer.path, layer.overpass, "finished", "left as it is", path)
+    identity_tags = identity.tags()  # before the files are read
+    scene = scene or layer.read(selection.policy())
+    plan = plan_warp(scene, method.factor, selection, output)
+    with tqdm(unit="tile", leave=False, disable=None) as bar:
+
+        def progress(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        fine = super_resolve(scene, method, selection, inference, progress)
+    if not output.overwrite and _is_finished(path, identity):
+        return Outcome(layer.path, layer.overpass, "finished", "by another run meanwhile", path)
+    if output.quick_look:
+        draw_quick_look(path.with_suffix(".png"), fine)
+    if plan is not None:
+        fine = warp(fine, plan)
+    note = note_of(fine, method)
+    warnings = warnings_of(fine, method)
+    tags = {**identity_tags, "command": printable(command), **tags_of(fine, method)}
+    write(path, fine, output.format, output.packed, tags)
+    note = f"{note}, {time.perf_counter() - start:.1f} s"
+    return Outcome(layer.path, layer.overpass, "written", note, path, warnings)
+
+
+def _is_finished(path: Path, identity: Identity) -> bool:
+    """Whether an earlier or another run made this product; an error if it is another one."""
+    if not path.exists():
+        return False
+    try:
+        tags = read_tags(path)
+    except InputError:
+        if path.exists():
+            raise
+        return False  # another run is replacing it
+    difference = identity.difference(tags)
+    if difference is not None:
+        raise InputError(f"{path.name}: {difference}")
+    return True
+
+
+def _options(layer: LstLayer, asked: Asked, method: MapMethod) -> dict[str, Any]:
+    """What decides a product beside its sources and the method: of a free name also what the user says of it."""
+    options = options_of(*asked, method.conserves)
+    free = layer.path.suffix.lower() in TIFF_SUFFIXES and (layer.date or layer.product)
+    return {**options, "said": f"{layer.product} {layer.date}"} if free else options
