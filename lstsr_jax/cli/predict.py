@@ -5,7 +5,7 @@ import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
@@ -15,7 +15,11 @@ from lstsr_jax.errors import InputError
 from lstsr_jax.predictor import shipped
 from lstsr_jax.product.settings import Inference, Output, Selection, settings_of
 
+if TYPE_CHECKING:
+    from lstsr_jax.product import Outcome
+
 CHECKPOINT_HELP = f"Training workdir, checkpoint directory, or a shipped model: {', '.join(shipped.names())}."
+_DEMO_MODEL, _DEMO_FOLDER = "default", "demo"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,6 +71,9 @@ class PredictArguments:
     """Correct the map so that pooling it (norm-L4) gives back the source: what is done unless the network denoises."""
     no_conserve_energy: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Leave the map as the method makes it."""
+    demo: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """In place of FILE: simulate a granule and map it, by day and with the model default unless other flags say so, in
+    the folder demo of --output-dir, anew each time; the last lines name the map and its picture. Under a minute."""
     debug: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Show the traceback of an error."""
     selection: Annotated[_SelectionFlags, tyro.conf.arg(name="")] = dataclasses.field(default_factory=_SelectionFlags)
@@ -98,8 +105,10 @@ def predict_arguments(argv: Sequence[str] | None = None) -> PredictArguments:
         InputError: if there is nothing to do, or the flags cannot be used together.
     """
     arguments = expand_home(tyro.cli(PredictArguments, args=argv, prog=program("predict.py")))
-    if not arguments.files:
-        raise InputError("FILE: give at least one granule or directory of them")
+    if arguments.demo and arguments.files:
+        raise InputError("--demo: maps a granule that it simulates itself; leave it or FILE out")
+    if not arguments.files and not arguments.demo:
+        raise InputError("FILE: give at least one granule or directory of them; --demo shows a map without any")
     if arguments.conserve_energy and arguments.no_conserve_energy:
         raise InputError("--conserve-energy: give it or --no-conserve-energy, not both")
     with speaking_flags():
@@ -114,8 +123,48 @@ def main() -> None:
     from lstsr_jax.product import choose_method, predict
 
     start_jax()
+    if arguments.demo:
+        arguments = _with_demo(arguments)
     method = choose_method(arguments.checkpoint, arguments.method, arguments.ndvi)
     report = predict(arguments.files, method, *arguments.settings, command=arguments.command)
     print(as_flags(str(report)))
     if report.failed:
         sys.exit(1)
+    if arguments.demo:
+        for outcome in report.outcomes:
+            _say_where(outcome)
+
+
+def _with_demo(arguments: PredictArguments) -> PredictArguments:
+    """The flags with a simulated granule as FILE, and what --demo stands for where nothing else is said."""
+    from lstsr_jax.files import make_directory
+    from lstsr_jax.methods import METHODS
+    from lstsr_jax.predictor import load_predictor
+    from lstsr_jax.product.demo import write_demo
+
+    checkpoint = arguments.checkpoint or (None if arguments.method else _DEMO_MODEL)
+    kind = METHODS.get(arguments.method or "")
+    needs_ndvi = load_predictor(checkpoint).needs_ndvi if checkpoint else kind is not None and kind.needs_ndvi
+    folder = arguments.output.output_dir / _DEMO_FOLDER
+    make_directory("`output_dir`", folder)
+    demo = write_demo(folder / "granule")
+    print(f"simulated granule, no observation: {demo.granule}")
+    overpass = "day" if arguments.selection.overpass == "both" else arguments.selection.overpass
+    return dataclasses.replace(
+        arguments,
+        files=(demo.granule,),
+        checkpoint=checkpoint,
+        ndvi=arguments.ndvi or (demo.ndvi if needs_ndvi else None),
+        selection=dataclasses.replace(arguments.selection, overpass=overpass),
+        output=dataclasses.replace(arguments.output, output_dir=folder, overwrite=True),
+    )
+
+
+def _say_where(outcome: "Outcome") -> None:
+    """The map of an outcome and its picture, a line for each."""
+    if outcome.output is None:
+        return
+    print(f"map: {outcome.output}")
+    picture = outcome.output.with_suffix(".png")
+    if picture.exists():
+        print(f"picture: {picture}")

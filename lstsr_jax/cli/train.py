@@ -18,6 +18,7 @@ from lstsr_jax.cli.door import expand_home, start_jax
 from lstsr_jax.cli.flags import program, speaking_flags
 from lstsr_jax.config import Config, DataConfig, ModelConfig, TrainConfig
 from lstsr_jax.errors import InputError
+from lstsr_jax.geo import find_granules
 from lstsr_jax.training.workdir import stored_config
 
 
@@ -159,6 +160,16 @@ def resume_command(arguments: TrainArguments, workdir: Path) -> str:
     return shlex.join([sys.executable, sys.argv[0], "--resume", "--workdir", str(workdir), *together])
 
 
+def map_command(arguments: TrainArguments, workdir: Path) -> str:
+    """The command line that makes a map with the network: of the first granule trained on, or of a simulated one."""
+    here = Path(sys.argv[0])
+    door = ["lstsr-predict"] if here.name.startswith("lstsr-") else [sys.executable, str(here.with_name("predict.py"))]
+    layers = find_granules(arguments.data.granules).layers if arguments.data.granules else []
+    guided = arguments.model.guide != "none"  # by NDVI of 250 m, which the training's folder need not hold
+    source = "--demo" if guided or not layers else str(layers[0].path)
+    return shlex.join([*door, source, "--checkpoint", str(workdir), "--output-dir", str(workdir / "maps")])
+
+
 def join_processes() -> None:
     """Connect to the other processes of a distributed run; before JAX is used for anything else.
 
@@ -205,6 +216,7 @@ def main() -> None:
         dataset = prepare(config.data, verify=arguments.verify)  # of several processes one prepares, the others wait
         dataset.source("test")  # an empty test split is an error now, not after the training
     workdir = arguments.resolved_workdir()
+    to_map = map_command(arguments, workdir)
     resume: Any = {"no": False, "yes": True}.get(arguments.resume, arguments.resume)
     try:
         train(config, dataset, workdir, resume=resume, profile=arguments.profile)
@@ -234,4 +246,5 @@ def main() -> None:
         )
         write_pairs_report(against_aster, workdir / "report-pairs")
         tables.append(against_aster.table())
-    print("\n\n".join([*tables, f"checkpoints, logs and report: {workdir}"]))
+    tables.append(f"checkpoints, logs and report: {workdir}\nto see a map: {to_map}")
+    print("\n\n".join(tables))

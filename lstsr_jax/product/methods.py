@@ -100,7 +100,8 @@ def choose_method(checkpoint: str | None, name: str | None, ndvi: Path | None = 
     elif name:
         chosen = MapMethod(method(name), name, ndvi=ndvi)
     else:
-        raise InputError("`checkpoint`: give a training workdir or checkpoint, or `method` bicubic to do without")
+        models = "a shipped model such as default, a training workdir or a checkpoint"
+        raise InputError(f"`checkpoint`: give {models}, or `method` bicubic to do without")
     if chosen.resolver.needs_ndvi and ndvi is None:
         if name:
             raise InputError(f"`method` {name}: needs `ndvi`, {_GIVE_NDVI}")
