@@ -44,6 +44,22 @@ class Unit:
     offset: float = 0.0
 
 
+KELVIN: Final = Unit("kelvin", 1.0)
+CELSIUS: Final = Unit("degrees Celsius", 1.0, 273.15)
+FAHRENHEIT: Final = Unit("degrees Fahrenheit", 5 / 9, 273.15 - 32 * 5 / 9)
+
+
+def temperature_unit(declared: str) -> Unit | None:
+    """The unit of temperature that a file or an attribute declares; kelvin if it declares none, None if it is another.
+
+    Args:
+        declared: as it is written, such as ``"K"``, ``"degC"`` or ``""``.
+    """
+    unit = declared.strip().lower().replace(" ", "_")
+    kinds = ((_NO_UNIT, KELVIN), (_KELVIN, KELVIN), (_CELSIUS, CELSIUS), (_FAHRENHEIT, FAHRENHEIT))
+    return next((found for names, found in kinds if unit in names), None)
+
+
 @dataclasses.dataclass(frozen=True)
 class Quantity:
     """What a layer holds.
@@ -88,10 +104,10 @@ LST: Final = Quantity(
     spread=80.0,
     top=220.0,
     units=(
-        Unit("kelvin", 1.0),
-        Unit("degrees Celsius", 1.0, 273.15),
+        KELVIN,
+        CELSIUS,
         Unit("counts of 0.02 K", LST_SCALE_K),
-        Unit("degrees Fahrenheit", 5 / 9, 273.15 - 32 * 5 / 9),
+        FAHRENHEIT,
         Unit("tenths of kelvin", 0.1),
         Unit("hundredths of kelvin", 0.01),
         Unit("tenths of a degree Celsius", 0.1, 273.15),
@@ -135,12 +151,12 @@ def lst_of_band(path: Path, band: Band) -> NDArray[np.float32]:
             one in a thousand of floating point is not (one in twenty where all of these are one lower number: a gap
             marker).
     """
-    unit = band.units.strip().lower().replace(" ", "_")
-    if unit not in (*_NO_UNIT, *_KELVIN, *_CELSIUS, *_FAHRENHEIT):
+    unit = temperature_unit(band.units)
+    if unit is None:
         raise GranuleError(f"{path}: its unit {band.units!r} is none of temperature; give LST in kelvin")
     missing = band.missing
     scale = LST_SCALE_K if abs(band.scale - LST_SCALE_K) < _SAME_SCALE else band.scale
-    if band.values.dtype.kind != "f" and not band.declares_scale and unit in (*_NO_UNIT, *_KELVIN):
+    if band.values.dtype.kind != "f" and not band.declares_scale and unit == KELVIN:
         if band.values.dtype != np.uint16:
             raise GranuleError(
                 f"{path}: LST is {band.values.dtype} without a scale, not the product's uint16"
@@ -148,10 +164,8 @@ def lst_of_band(path: Path, band: Band) -> NDArray[np.float32]:
             )
         scale = LST_SCALE_K
     kelvin = _scaled(band, missing, scale, band.offset)
-    if unit in _CELSIUS:
-        kelvin += 273.15
-    elif unit in _FAHRENHEIT:
-        kelvin = (kelvin - 32) * (5 / 9) + 273.15
+    if unit != KELVIN:
+        kelvin = kelvin * unit.scale + unit.offset
     missing |= np.abs(kelvin) < 1e-3
     _require_physical(path, band, kelvin, ~missing, LST)
     return _within(kelvin, missing, LST)
