@@ -14,10 +14,13 @@ from lstsr_jax.cli.flags import as_flags, program, speaking_flags
 from lstsr_jax.errors import InputError
 from lstsr_jax.predictor import shipped
 from lstsr_jax.product.settings import Inference, Output, Selection, settings_of
+from lstsr_jax.product.shard import Shard
 
 if TYPE_CHECKING:
-    from lstsr_jax.product import Outcome
+    from lstsr_jax.product import Outcome, Report
 
+_UNDECIDING = ("--overwrite", "--debug")
+_UNDECIDING_WITH_VALUE = ("--output-dir", "--shard")
 CHECKPOINT_HELP = f"Training workdir, checkpoint directory, or a shipped model: {', '.join(shipped.names())}."
 _DEMO_MODEL, _DEMO_FOLDER = "default", "demo"
 
@@ -74,6 +77,11 @@ class PredictArguments:
     demo: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """In place of FILE: simulate a granule and map it, by day and with the model default unless other flags say so, in
     the folder demo of --output-dir, anew each time; the last lines name the map and its picture. Under a minute."""
+    shard: Annotated[str | None, tyro.conf.arg(metavar="I/N|env")] = None
+    """Of N runs on the same files this is the I-th, from 0 on: every N-th granule. They may share --output-dir, where
+    each leaves its report. env: as the SLURM array or the indexed job of Kubernetes says (docs/scale.md)."""
+    merge_reports: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Make no maps: print the one report of the shards that wrote into --output-dir."""
     debug: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Show the traceback of an error."""
     selection: Annotated[_SelectionFlags, tyro.conf.arg(name="")] = dataclasses.field(default_factory=_SelectionFlags)
@@ -93,9 +101,18 @@ class PredictArguments:
         return settings_of(**options)
 
     @property
+    def own_shard(self) -> Shard | None:
+        """This run's share.
+
+        Raises:
+            InputError: if it is none.
+        """
+        return None if self.shard is None else Shard.parse(self.shard)
+
+    @property
     def command(self) -> str:
-        """The command line, as recorded in the products."""
-        return shlex.join(["predict.py", *sys.argv[1:]])
+        """The command line, as recorded in the products: without what changes no map."""
+        return shlex.join(["predict.py", *_deciding(sys.argv[1:])])
 
 
 def predict_arguments(argv: Sequence[str] | None = None) -> PredictArguments:
@@ -105,20 +122,40 @@ def predict_arguments(argv: Sequence[str] | None = None) -> PredictArguments:
         InputError: if there is nothing to do, or the flags cannot be used together.
     """
     arguments = expand_home(tyro.cli(PredictArguments, args=argv, prog=program("predict.py")))
-    if arguments.demo and arguments.files:
-        raise InputError("--demo: maps a granule that it simulates itself; leave it or FILE out")
+    if arguments.merge_reports:
+        if arguments.files or arguments.shard or arguments.demo:
+            raise InputError("--merge-reports: takes --output-dir only, and no FILE, --demo or --shard")
+        return arguments
+    if arguments.demo and (arguments.files or arguments.shard):
+        raise InputError("--demo: maps a granule that it simulates itself; leave it or FILE and --shard out")
     if not arguments.files and not arguments.demo:
         raise InputError("FILE: give at least one granule or directory of them; --demo shows a map without any")
     if arguments.conserve_energy and arguments.no_conserve_energy:
         raise InputError("--conserve-energy: give it or --no-conserve-energy, not both")
     with speaking_flags():
-        arguments.settings  # noqa: B018 (checks itself)
+        arguments.settings, arguments.own_shard  # noqa: B018 (check themselves)
     return arguments
+
+
+def _deciding(argv: Sequence[str]) -> list[str]:
+    """The flags without those that change no map."""
+    kept, skip = [], False
+    for word in argv:
+        name = word.split("=")[0].replace("_", "-")
+        if not skip and name not in _UNDECIDING and name not in _UNDECIDING_WITH_VALUE:
+            kept.append(word)
+        skip = not skip and word.replace("_", "-") in _UNDECIDING_WITH_VALUE
+    return kept
 
 
 def main() -> None:
     """Super-resolve every granule and print what became of each; exit status 1 if one gave no map."""
     arguments = predict_arguments()
+    if arguments.merge_reports:
+        from lstsr_jax.product.parts import merge_reports
+
+        _tell(merge_reports(arguments.output.output_dir))
+        return
     # Loaded after the flags, so that --help and bad flags need not wait for it.
     from lstsr_jax.product import choose_method, predict
 
@@ -126,13 +163,17 @@ def main() -> None:
     if arguments.demo:
         arguments = _with_demo(arguments)
     method = choose_method(arguments.checkpoint, arguments.method, arguments.ndvi)
-    report = predict(arguments.files, method, *arguments.settings, command=arguments.command)
-    print(as_flags(str(report)))
-    if report.failed:
-        sys.exit(1)
+    report = predict(arguments.files, method, *arguments.settings, command=arguments.command, shard=arguments.own_shard)
+    _tell(report)
     if arguments.demo:
         for outcome in report.outcomes:
             _say_where(outcome)
+
+
+def _tell(report: "Report") -> None:
+    print(as_flags(str(report)))
+    if report.failed:
+        sys.exit(1)
 
 
 def _with_demo(arguments: PredictArguments) -> PredictArguments:

@@ -1,6 +1,7 @@
 """What became of the layers of a run."""
 
 import dataclasses
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -60,6 +61,23 @@ class Report:
         warnings = dict.fromkeys(f"warning: {line}" for outcome in self.outcomes for line in outcome.warnings)
         text = [*lines, *describe_skipped(self.skipped), *warnings, *map(str, self.failed), total]
         return printable("\n".join(text))
+
+
+def report_of(places: Mapping[int, Outcome], skipped: Sequence[Skipped], bbox: Sequence[float] | None = None) -> Report:
+    """The report of a whole run, whoever did its parts.
+
+    Args:
+        places: what became of everything, by its place in the report.
+        skipped: what was left aside.
+        bbox: that was asked for.
+
+    Raises:
+        InputError: if all lies outside that box.
+    """
+    outcomes = [outcome for _, outcome in sorted(places.items())]
+    if outcomes and all(outcome.status == "outside" for outcome in outcomes):
+        raise InputError(f"`bbox` {' '.join(map(str, bbox or ()))}: none of the granules reaches it")
+    return Report(outcomes, list(skipped))
 
 
 def failure(path: Path, overpass: Overpass | Literal[""], error: Exception) -> Outcome:

@@ -5,16 +5,14 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from lstsr_jax.errors import InputError
-from lstsr_jax.files import make_directory
-from lstsr_jax.geo import LstLayer, Skipped, find_granules
-from lstsr_jax.product.files import require_format
-from lstsr_jax.product.layers import find_rivals, layers_of, namesakes
+from lstsr_jax.product.identity import options_of
+from lstsr_jax.product.layers import find_work
 from lstsr_jax.product.methods import MapMethod
-from lstsr_jax.product.region import OutsideError
-from lstsr_jax.product.report import Outcome, Report, failure, line_of
-from lstsr_jax.product.settings import Inference, Output, Selection, require_fit
-from lstsr_jax.product.work import Asked, map_layer
+from lstsr_jax.product.parts import part_path, write_part
+from lstsr_jax.product.report import Outcome, Report, report_of
+from lstsr_jax.product.settings import Inference, Output, Selection
+from lstsr_jax.product.shard import Shard
+from lstsr_jax.product.work import Job, map_item
 
 
 def predict(
@@ -25,6 +23,7 @@ def predict(
     output: Output = Output(),
     *,
     command: str = "",
+    shard: Shard | None = None,
 ) -> Report:
     """Make a product of every LST layer of granules, and draw it.
 
@@ -39,6 +38,8 @@ def predict(
         inference: how the method is run.
         output: what is written, and where.
         command: recorded in the products.
+        shard: of several runs on the same files, which may share the output folder, this one's share. It leaves its
+            report there for :func:`lstsr_jax.product.merge_reports`.
 
     Returns:
         The report; failures are in it, not raised.
@@ -46,38 +47,20 @@ def predict(
     Raises:
         InputError: if what is asked for cannot be done for any granule.
     """
-    require_fit(inference, output)
-    asked = Asked(selection, inference, output)
-    method = method.asked_for(inference)
-    require_format(output.format)
-    make_directory("`output_dir`", output.output_dir)
-    outcomes: list[Outcome] = []
-    layers: dict[LstLayer, None] = {}
-    told = None if selection.overpass == "both" else selection.overpass
-    skipped: list[Skipped] = []
-    for path in files:
-        try:
-            listing = find_granules(path, overpass=told, date=selection.day(), product=selection.product)
-            again = {layer.path for layer in namesakes(listing)}
-            skipped += (left for left in listing.skipped if left.path not in again)
-            layers.update(dict.fromkeys(layers_of(path, listing, selection)))
-        except InputError as error:
-            outcomes.append(failure(path, "", error))
-    if skipped and not layers and not outcomes:
-        raise InputError(f"{skipped[0].path}: {skipped[0].reason}; give granules or <granule>_LST_Day_1km.tif")
-    rivals = find_rivals(layers, method.factor, output)
-    made: dict[Path, Path] = {}
-    bar = tqdm(layers, unit="layer", disable=None)
-    for layer in bar:
-        bar.set_description(f"{layer.path.stem[:40]} {layer.overpass}")
-        try:
-            if layer in rivals:
-                raise InputError(rivals[layer])
-            outcomes.append(map_layer(layer, method, asked, command, made))
-        except OutsideError as error:
-            outcomes.append(Outcome(layer.path, layer.overpass, "outside", line_of(error, layer.path)))
-        except Exception as error:  # one bad granule must not end a season's run
-            outcomes.append(failure(layer.path, layer.overpass, error))
-    if outcomes and all(outcome.status == "outside" for outcome in outcomes):
-        raise InputError(f"`bbox` {' '.join(map(str, selection.bbox or ()))}: none of the granules reaches it")
-    return Report(outcomes, skipped)
+    job = Job(method, selection, inference, output, command)
+    whole = find_work(files, job)
+    work = whole if shard is None else whole.shard(shard)
+    if shard is not None:  # until this one has ended, there is none
+        part_path(output.output_dir, shard).unlink(missing_ok=True)
+    outcomes: dict[int, Outcome] = {}
+    bar = tqdm(work.items, unit="layer", disable=None)
+    for item in bar:
+        bar.set_description(f"{item.layer.path.stem[:40]} {item.layer.overpass}")
+        outcomes[item.place] = map_item(item, job)
+    places = work.places(outcomes)
+    if shard is None:
+        return report_of(places, work.skipped, selection.bbox)
+    request = options_of(selection, inference, output, job.method.conserves)
+    run = {"files": whole.fingerprint(), "method": method.name, "checkpoint": method.checkpoint, "request": request}
+    write_part(part_path(output.output_dir, shard), run, places, work.skipped)
+    return Report([outcome for _, outcome in sorted(places.items())], work.skipped)

@@ -1,4 +1,4 @@
-"""One layer, from file to file."""
+"""One work item of a run: a layer, from file to file."""
 
 import dataclasses
 import time
@@ -8,33 +8,96 @@ from typing import Any, NamedTuple
 from tqdm import tqdm
 
 from lstsr_jax.errors import InputError, printable
+from lstsr_jax.files import make_directory
 from lstsr_jax.geo import GranuleError, GranuleName, LstLayer, Scene, parse_name
 from lstsr_jax.geo.manifest import check_with_manifest
 from lstsr_jax.geo.names import TIFF_SUFFIXES
-from lstsr_jax.product.files import output_path, read_tags, write
+from lstsr_jax.product.files import output_path, read_tags, require_format, write
 from lstsr_jax.product.fine import super_resolve
 from lstsr_jax.product.guide import find_guide
 from lstsr_jax.product.identity import Identity, options_of, sources_of
 from lstsr_jax.product.methods import MapMethod
 from lstsr_jax.product.quick_look import draw_quick_look
-from lstsr_jax.product.report import Outcome
-from lstsr_jax.product.settings import Inference, Output, Selection
+from lstsr_jax.product.region import OutsideError
+from lstsr_jax.product.report import Outcome, failure, line_of
+from lstsr_jax.product.settings import Inference, Output, Selection, require_fit
 from lstsr_jax.product.tags import note_of, tags_of, warnings_of
 from lstsr_jax.product.warp import plan_warp, warp
 
 
-class Asked(NamedTuple):
-    """The settings of a run."""
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """What a run asks of every layer, the same on every worker: made once in each.
 
-    selection: Selection
-    inference: Inference
-    output: Output
+    Attributes:
+        method: as it is to be used.
+        selection: which observations.
+        inference: how the method is run.
+        output: what is written, and where.
+        command: recorded in the products.
+        made: the source of each output so far.
+    """
+
+    method: MapMethod
+    selection: Selection = Selection()
+    inference: Inference = Inference()
+    output: Output = Output()
+    command: str = ""
+    made: dict[Path, Path] = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Refuse, before any work, what can be done for no layer; make the output folder.
+
+        Raises:
+            InputError: naming the setting and the remedy.
+        """
+        require_fit(self.inference, self.output)
+        object.__setattr__(self, "method", self.method.asked_for(self.inference))
+        require_format(self.output.format)
+        make_directory("`output_dir`", self.output.output_dir)
 
 
-def map_layer(layer: LstLayer, method: MapMethod, asked: Asked, command: str, made: dict[Path, Path]) -> Outcome:
-    """One layer from file to file; ``made`` holds the source of each output of this run."""
+class Item(NamedTuple):
+    """One work item; it may be pickled.
+
+    Attributes:
+        place: of its line among those of the whole run.
+        layer: to be mapped.
+        refusal: why it cannot be, as known from the other layers of the run; empty if it can.
+    """
+
+    place: int
+    layer: LstLayer
+    refusal: str = ""
+
+
+def map_item(item: Item, job: Job) -> Outcome:
+    """Make the product of one layer, or find it finished.
+
+    It depends on nothing but the item and the job, so items may be shared out among any number of workers. What is
+    written has a temporary name until it is whole.
+
+    Args:
+        item: from :func:`lstsr_jax.product.find_work`.
+        job: the same for all items.
+
+    Returns:
+        What became of it; an error is an outcome, not raised: one bad granule must not end a season's run.
+    """
+    layer = item.layer
+    try:
+        if item.refusal:
+            raise InputError(item.refusal)
+        return _map(layer, job)
+    except OutsideError as error:
+        return Outcome(layer.path, layer.overpass, "outside", line_of(error, layer.path))
+    except Exception as error:
+        return failure(layer.path, layer.overpass, error)
+
+
+def _map(layer: LstLayer, job: Job) -> Outcome:
     start, scene = time.perf_counter(), None
-    selection, inference, output = asked
+    method, selection, output = job.method, job.selection, job.output
     check_with_manifest(layer.path, verify=selection.verify)
     try:
         name: GranuleName | Scene = parse_name(layer.path)
@@ -46,8 +109,8 @@ def map_layer(layer: LstLayer, method: MapMethod, asked: Asked, command: str, ma
         check_with_manifest(ndvi, verify=selection.verify)
         method = dataclasses.replace(method, ndvi=ndvi)
     sources = sources_of(layer, method.ndvi)
-    identity = Identity(sources, method.name, method.checkpoint, _options(layer, asked, method))
-    rival = made.setdefault(path, layer.path)
+    identity = Identity(sources, method.name, method.checkpoint, _options(layer, job))
+    rival = job.made.setdefault(path, layer.path)
     if rival.resolve() != layer.path.resolve() and output.overwrite:
         raise InputError(f"{rival} of this run has made {path.name} already; give each its own `output_dir`")
     if not output.overwrite and _is_finished(path, identity):
@@ -61,7 +124,7 @@ def map_layer(layer: LstLayer, method: MapMethod, asked: Asked, command: str, ma
             bar.total = total
             bar.update(done - bar.n)
 
-        fine = super_resolve(scene, method, selection, inference, progress)
+        fine = super_resolve(scene, method, selection, job.inference, progress)
     if not output.overwrite and _is_finished(path, identity):
         return Outcome(layer.path, layer.overpass, "finished", "by another run meanwhile", path)
     if output.quick_look:
@@ -70,7 +133,7 @@ def map_layer(layer: LstLayer, method: MapMethod, asked: Asked, command: str, ma
         fine = warp(fine, plan)
     note = note_of(fine, method)
     warnings = warnings_of(fine, method)
-    tags = {**identity_tags, "command": printable(command), **tags_of(fine, method)}
+    tags = {**identity_tags, "command": printable(job.command), **tags_of(fine, method)}
     write(path, fine, output.format, output.packed, tags)
     note = f"{note}, {time.perf_counter() - start:.1f} s"
     return Outcome(layer.path, layer.overpass, "written", note, path, warnings)
@@ -92,8 +155,8 @@ def _is_finished(path: Path, identity: Identity) -> bool:
     return True
 
 
-def _options(layer: LstLayer, asked: Asked, method: MapMethod) -> dict[str, Any]:
+def _options(layer: LstLayer, job: Job) -> dict[str, Any]:
     """What decides a product beside its sources and the method: of a free name also what the user says of it."""
-    options = options_of(*asked, method.conserves)
+    options = options_of(job.selection, job.inference, job.output, job.method.conserves)
     free = layer.path.suffix.lower() in TIFF_SUFFIXES and (layer.date or layer.product)
     return {**options, "said": f"{layer.product} {layer.date}"} if free else options
