@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from data_builders.preparation import prepare
     from lstsr_jax.config import Config, DataConfig, ModelConfig, TrainConfig, preset
     from lstsr_jax.evaluation import evaluate
+    from lstsr_jax.export import export_predictor, load_exported
     from lstsr_jax.models import create_model
     from lstsr_jax.models.dmcn import DMCN
     from lstsr_jax.models.edsr import EDSR
@@ -69,6 +70,8 @@ _HOME = {
     "coarse_to_fine": "lstsr_jax.predictor",
     "load_predictor": "lstsr_jax.predictor",
     "save_predictor": "lstsr_jax.predictor",
+    "export_predictor": "lstsr_jax.export",
+    "load_exported": "lstsr_jax.export",
     "super_resolve_scene": "lstsr_jax.scene",
     "super_resolve_spread": "lstsr_jax.scene",
     # data, training, evaluation
@@ -105,9 +108,11 @@ __all__ = [
     "degrade",
     "dms",
     "evaluate",
+    "export_predictor",
     "fill_gaps",
     "import_torch_state_dict",
     "l4_pool",
+    "load_exported",
     "load_predictor",
     "prepare",
     "preset",

@@ -25,6 +25,11 @@ def build() -> None:
     _enter("build")
 
 
+def export() -> None:
+    """``lstsr-export``: write a model as StableHLO."""
+    _enter("export")
+
+
 def _enter(command: str) -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # without a traceback, until the door answers
     door(f"lstsr_jax.cli.{command}")

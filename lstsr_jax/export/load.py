@@ -1,0 +1,159 @@
+"""An exported model as a function. Imports JAX and numpy, and nothing that networks are written in."""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import export
+
+from lstsr_jax.errors import InputError, first_line
+from lstsr_jax.export.sidecar import read
+from lstsr_jax.ops.observed import as_float
+from lstsr_jax.predictor.resolver import SpreadCalibration
+from lstsr_jax.predictor.self_ensemble import mean_and_spread
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class ExportedModel:
+    """An exported model: a :class:`lstsr_jax.SuperResolver` that needs no network code.
+
+    ``model(coarse)`` maps ``(B, h, w, 1)`` K without NaN to ``(B, h*f, w*f, 1)`` K, and one that is guided takes
+    ``model(coarse, ndvi)`` with fine NDVI, NaN where there is none. It is compiled once for each shape and may be used
+    under :func:`jax.jit`; it has no gradient, and no :func:`jax.vmap`: the batch is its first axis.
+
+    Attributes:
+        about: what the JSON beside it says.
+        function: the deserialised function, compiled.
+    """
+
+    about: Mapping[str, Any]
+    function: Callable[..., jax.Array] = dataclasses.field(repr=False)
+
+    def __repr__(self) -> str:
+        """One line."""
+        model = self.about["model"]
+        return f"ExportedModel({model['name']}, {model['fingerprint']}, factor {self.factor})"
+
+    def __call__(self, coarse: jax.Array, ndvi: jax.Array | None = None) -> jax.Array:
+        """Super-resolve a batch of coarse fields.
+
+        Raises:
+            ValueError: if ``coarse`` is not ``(B, h, w, 1)`` of a size that was exported, or NDVI is given that does
+                not fit it or the model.
+        """
+        coarse = jnp.asarray(as_float("coarse", coarse), jnp.float32)
+        if coarse.ndim != 4 or coarse.shape[-1] != 1:
+            raise ValueError(f"coarse must be (B, h, w, 1) in kelvin, got {coarse.shape}: add or select axes")
+        self._require_size(coarse.shape)
+        fine = (coarse.shape[0], coarse.shape[1] * self.factor, coarse.shape[2] * self.factor, 1)
+        if not self.needs_ndvi:
+            if ndvi is not None:
+                raise ValueError("this model is not guided by NDVI: call model(coarse)")
+            return self.function(coarse)
+        guide = jnp.full(fine, jnp.nan) if ndvi is None else as_float("ndvi", ndvi)
+        if guide.shape != fine:
+            raise ValueError(f"ndvi {guide.shape} must be coarse {coarse.shape} times the factor {self.factor}")
+        return self.function(coarse, jnp.asarray(guide, jnp.float32))
+
+    def ensemble(self, coarse: jax.Array, ndvi: jax.Array | None = None) -> tuple[jax.Array, jax.Array]:
+        """Mean and standard deviation over the flips and rotations, as :meth:`lstsr_jax.Predictor.ensemble`.
+
+        Called once for each, and not compiled as a whole: the last digits differ.
+
+        Raises:
+            ValueError: as for a call.
+        """
+        inputs = (coarse,) if ndvi is None else (coarse, ndvi)
+        known = self.about["model"]["orientations"]
+        return mean_and_spread(self, *inputs, conserve=self.conserves_energy, known=known)
+
+    def _require_size(self, shape: tuple[int, ...]) -> None:
+        sizes = self.about["sizes"]
+        if sizes["shape"] is not None:
+            if shape[:3] != tuple(sizes["shape"]):
+                raise ValueError(
+                    f"coarse {shape} must be {(*sizes['shape'], 1)}: the model was exported for that shape only"
+                )
+            return
+        multiple, least = sizes["multiple_of"], sizes["at_least"]
+        if any(side % multiple or side < least for side in shape[1:3]):
+            raise ValueError(
+                f"coarse {shape} must be of height and width in multiples of {multiple}, at least {least}, for this "
+                "network: pad it by its edge, and crop the answer"
+            )
+
+    @property
+    def factor(self) -> int:
+        """Fine resolution = coarse x factor."""
+        return int(self.about["factor"])
+
+    @property
+    def needs_ndvi(self) -> bool:
+        """Whether it takes NDVI; without any it answers too, as where all of it is missing."""
+        return len(self.about["inputs"]) > 1
+
+    @property
+    def conserves_energy(self) -> bool:
+        """Whether maps are corrected so that pooling them gives back their source."""
+        return bool(self.about["energy"]["maps_conserve"])
+
+    @property
+    def fingerprint(self) -> str:
+        """Of the predictor that was exported."""
+        return str(self.about["model"]["fingerprint"])
+
+    @property
+    def calibration(self) -> SpreadCalibration | None:
+        """Of its ensemble's spread at the scale it was trained at; None if it was not measured."""
+        return self._calibration("calibration")
+
+    @property
+    def map_calibration(self) -> SpreadCalibration | None:
+        """Of the spread of its maps; None if it was not measured."""
+        return self._calibration("product_calibration") or self.calibration
+
+    def _calibration(self, key: str) -> SpreadCalibration | None:
+        values = self.about["model"].get(key)
+        return SpreadCalibration(**values) if values else None
+
+
+def load_exported(path: str | Path) -> ExportedModel:
+    """Read what :func:`lstsr_jax.export_predictor` wrote; the file and its JSON are checked against each other.
+
+    Needs JAX, numpy and flatbuffers (extra ``export``), neither Flax nor the network's code.
+
+    Args:
+        path: of the model; its JSON lies beside it.
+
+    Raises:
+        InputError: if a file is missing or damaged, they do not belong together, or this JAX or this device cannot run
+            the model.
+    """
+    path = Path(path)
+    serialized, about = read(path)
+    convention = about["calling_convention"]
+    least, most = (
+        export.minimum_supported_calling_convention_version,
+        export.maximum_supported_calling_convention_version,
+    )
+    if not least <= convention["version"] <= most:
+        raise InputError(
+            f"{path}: was exported by JAX {convention['jax']} in calling convention {convention['version']}, JAX "
+            f"{jax.__version__} runs {least} to {most}; export the model anew, or with another version of JAX"
+        )
+    platform = export.default_export_platform()
+    if platform not in convention["platforms"]:
+        raise InputError(f"{path}: was exported for {', '.join(convention['platforms'])}, and this is {platform}")
+    try:
+        exported = export.deserialize(bytearray(serialized))
+    except ImportError:
+        raise InputError(f"{path}: needs flatbuffers; run pip install 'lstsr-jax[export]'") from None
+    except Exception as error:  # MLIR's and flatbuffers' own, of many kinds
+        raise InputError(
+            f"{path}: was exported by JAX {convention['jax']}, JAX {jax.__version__} cannot read it "
+            f"({first_line(error)}); export the model anew"
+        ) from error
+    return ExportedModel(about, jax.jit(exported.call))
