@@ -19,7 +19,7 @@ from lstsr_jax.product.shard import Shard
 if TYPE_CHECKING:
     from lstsr_jax.product import Outcome, Report
 
-_UNDECIDING = ("--overwrite", "--debug")
+_UNDECIDING = ("--overwrite", "--debug", "--stac", "--no-stac")
 _UNDECIDING_WITH_VALUE = ("--output-dir", "--shard")
 CHECKPOINT_HELP = f"Training workdir, checkpoint directory, or a shipped model: {', '.join(shipped.names())}."
 _DEMO_MODEL, _DEMO_FOLDER = "default", "demo"

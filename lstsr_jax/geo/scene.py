@@ -70,9 +70,14 @@ class Scene:
 
     @property
     def end(self) -> datetime.date:
-        """The day after the last one. Periods of eight days begin anew each year, so the last of a year is shorter."""
-        end = self.date + datetime.timedelta(days=self.period_days)
-        return end if self.period_days == 1 else min(end, datetime.date(self.date.year + 1, 1, 1))
+        """The day after the last one."""
+        return period_end(self.date, self.period_days)
+
+
+def period_end(first: datetime.date, days: int) -> datetime.date:
+    """The day after a period. Periods of eight days begin anew each year, so the last of a year is shorter."""
+    end = first + datetime.timedelta(days=days)
+    return end if days == 1 else min(end, datetime.date(first.year + 1, 1, 1))
 
 
 def observed(

@@ -127,6 +127,8 @@ class Output:
     """Pixel size in the units of `crs`, degrees or metres; default that of the fine grid, to two digits."""
     quick_look: bool = True
     """Draw a PNG beside each output."""
+    stac: bool = False
+    """Write a STAC item beside each output, finished ones too: <granule>_LST_Day_250m.json."""
     overwrite: bool = False
     """Redo finished outputs."""
 

@@ -21,6 +21,7 @@ from lstsr_jax.product.quick_look import draw_quick_look
 from lstsr_jax.product.region import OutsideError
 from lstsr_jax.product.report import Outcome, failure, line_of
 from lstsr_jax.product.settings import Inference, Output, Selection, require_fit
+from lstsr_jax.product.stac import drop_item, write_item
 from lstsr_jax.product.tags import note_of, tags_of, warnings_of
 from lstsr_jax.product.warp import plan_warp, warp
 
@@ -114,6 +115,8 @@ def _map(layer: LstLayer, job: Job) -> Outcome:
     if rival.resolve() != layer.path.resolve() and output.overwrite:
         raise InputError(f"{rival} of this run has made {path.name} already; give each its own `output_dir`")
     if not output.overwrite and _is_finished(path, identity):
+        if output.stac:
+            write_item(path)
         return Outcome(layer.path, layer.overpass, "finished", "left as it is", path)
     identity_tags = identity.tags()  # before the files are read
     scene = scene or layer.read(selection.policy())
@@ -126,7 +129,10 @@ def _map(layer: LstLayer, job: Job) -> Outcome:
 
         fine = super_resolve(scene, method, selection, job.inference, progress)
     if not output.overwrite and _is_finished(path, identity):
+        if output.stac:
+            write_item(path)
         return Outcome(layer.path, layer.overpass, "finished", "by another run meanwhile", path)
+    had_item = drop_item(path)
     if output.quick_look:
         draw_quick_look(path.with_suffix(".png"), fine)
     if plan is not None:
@@ -135,6 +141,8 @@ def _map(layer: LstLayer, job: Job) -> Outcome:
     warnings = warnings_of(fine, method)
     tags = {**identity_tags, "command": printable(job.command), **tags_of(fine, method)}
     write(path, fine, output.format, output.packed, tags)
+    if output.stac or had_item:
+        write_item(path)
     note = f"{note}, {time.perf_counter() - start:.1f} s"
     return Outcome(layer.path, layer.overpass, "written", note, path, warnings)
 
