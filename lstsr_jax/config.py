@@ -327,6 +327,24 @@ def _recommended() -> Config:
     )
 
 
+def _edsr() -> Config:
+    """The network of the shipped model `default`, trained from scratch as the one before it (docs/models.md)."""
+    return Config(
+        "edsr",
+        model=ModelConfig(name="edsr", conserve_energy=True),
+        train=TrainConfig(
+            epochs=40,
+            batch_size=16,
+            learning_rate=5e-4,
+            loss="l1",
+            decay_factor=1.0,  # a constant learning rate: the average settles, not the rate
+            average_decay=0.999,
+            crop=48,
+            augment="dihedral",
+        ),
+    )
+
+
 def _aster() -> Config:
     """Ours for 1 km to 250 m: a shipped model learns on from pairs with ASTER (docs/pairs.md); takes `data.pairs`."""
     return Config(
@@ -350,6 +368,7 @@ PRESETS = {
     "paper": _paper,
     "authors-code": _authors_code,
     "recommended": _recommended,
+    "edsr": _edsr,
     "aster": _aster,
 }
 

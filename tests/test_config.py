@@ -4,6 +4,7 @@ import json
 import pytest
 
 from lstsr_jax import config as configs
+from lstsr_jax import load_predictor
 from lstsr_jax.cli import eval_arguments, train_arguments
 from lstsr_jax.errors import InputError
 
@@ -21,6 +22,10 @@ def test_authors_code_preset_differs_where_their_code_does():
     config = configs.preset("authors-code")
     assert (config.train.learning_rate, config.train.decay_factor, config.train.batch_size) == (1e-3, 1.0, 24)
     assert config.model.upsampling == "bilinear"
+
+
+def test_the_edsr_preset_trains_the_network_of_the_default():
+    assert configs.preset("edsr").model == load_predictor("default").config
 
 
 def test_a_configuration_of_ones_own_claims_no_preset():

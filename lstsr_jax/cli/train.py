@@ -64,10 +64,11 @@ class _TrainFlags(TrainConfig):
 class TrainArguments:
     """Train a network on MODIS LST and evaluate it: granules -> TFDS dataset -> checkpoints -> table."""
 
-    preset: Literal["quickstart", "paper", "authors-code", "recommended", "aster"] = "quickstart"
+    preset: Literal["quickstart", "paper", "authors-code", "recommended", "edsr", "aster"] = "quickstart"
     """quickstart: simulated granules, minutes on a CPU. paper: what the paper says. authors-code: what its code does
-    (learning rate 1e-3 constant, batch 24, bilinear input). recommended: ours. aster: ours at 1 km to 250 m, a shipped
-    model that learns on from --pairs."""
+    (learning rate 1e-3 constant, batch 24, bilinear input). recommended: ours, with the paper's network; hours on a
+    CPU. edsr: ours, with the network of the shipped model default; minutes on a CPU. aster: ours at 1 km to 250 m, a
+    shipped model that learns on from --pairs."""
     workdir: Path | None = None
     """Where checkpoints, logs and the report go; default runs/<preset>-<date>-<time>."""
     resume: Literal["no", "yes", "auto"] = "no"

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import jax
+
 
 def require_image(name: str, shape: Sequence[int]) -> None:
     """Raise unless ``shape`` is ``(..., H, W, C)`` with at least one pixel.
@@ -18,7 +20,13 @@ def require_image(name: str, shape: Sequence[int]) -> None:
 
 
 def require_factor(factor: int) -> None:
-    """Raise unless ``factor`` is a positive integer (fine = coarse x factor)."""
+    """Raise unless ``factor`` is a positive integer (fine = coarse x factor).
+
+    Raises:
+        ValueError: with the remedy where :func:`jax.jit` traces it.
+    """
+    if isinstance(factor, jax.core.Tracer):
+        raise ValueError("factor decides shapes, so it cannot be traced: jax.jit(function, static_argnames='factor')")
     if not isinstance(factor, int) or factor < 1:
         raise ValueError(f"factor must be a positive integer (fine = coarse x factor), got {factor!r}")
 

@@ -40,10 +40,11 @@ Variables = Any
 class Predictor:
     """A trained model as a pure function of the coarse field.
 
-    ``predictor(coarse)`` maps ``(B, h, w, 1)`` K without NaN to ``(B, h*f, w*f, 1)`` K; a guided model takes
-    ``predictor(coarse, ndvi)`` with fine NDVI ``(B, h*f, w*f, 1)``, NaN where there is none. It is jitted and may be
-    used under ``jax.jit``, ``jax.grad`` and ``jax.vmap``. It is a :class:`lstsr_jax.SuperResolver`, and a pytree whose
-    leaves are the variables: they are bound to no device until :func:`jax.device_put` places them, and follow the
+    ``predictor(coarse)`` maps ``(B, h, w, 1)`` K without NaN to ``(B, h*f, w*f, 1)`` K: one NaN makes the whole of its
+    image NaN, so :func:`lstsr_jax.fill_gaps` comes first, as :func:`lstsr_jax.super_resolve_scene` does. A guided model
+    takes ``predictor(coarse, ndvi)`` with fine NDVI ``(B, h*f, w*f, 1)``, NaN where there is none. It is jitted and may
+    be used under ``jax.jit``, ``jax.grad`` and ``jax.vmap``. It is a :class:`lstsr_jax.SuperResolver`, and a pytree
+    whose leaves are the variables: they are bound to no device until :func:`jax.device_put` places them, and follow the
     placement of ``coarse``.
     """
 
@@ -257,7 +258,8 @@ def load_predictor(path: str | Path, *, module: nn.Module | None = None) -> Pred
     """Read a predictor from a checkpoint directory or a training workdir (its best checkpoint).
 
     Args:
-        path: of the checkpoint, or the name of a shipped model.
+        path: of the checkpoint, or the name of a shipped model: ``default``, ``guided``, ``guided-denoise``,
+            ``denoise``, ``mrunet`` and others (docs/models.md).
         module: the network, if it is your own: a checkpoint stores the name of its class only.
 
     Raises:

@@ -135,3 +135,9 @@ def test_jit_and_vmap_change_nothing():
 def test_wrong_shapes_are_refused(shape, factor, message):
     with pytest.raises(ValueError, match=message):
         l4_pool(jnp.zeros(shape), factor)
+
+
+def test_a_factor_that_jit_traces_is_refused_with_the_remedy():
+    with pytest.raises(ValueError, match="static_argnames='factor'"):
+        jax.jit(pooling.l4_pool)(jnp.ones((8, 8, 1)), factor=4)
+    assert jax.jit(pooling.l4_pool, static_argnames="factor")(jnp.ones((8, 8, 1)), factor=4).shape == (2, 2, 1)
