@@ -81,7 +81,7 @@ def pixel_position(transform: Affine, row: int, col: int) -> tuple[str, int, int
 def sinusoidal_to_lonlat(x: ArrayLike, y: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Longitude and latitude in degrees of sinusoidal metres, in closed form.
 
-    lat = y / R and lon = x / (R cos lat). Points off the globe (|lon| > 180) are NaN.
+    ``lat = y / R`` and ``lon = x / (R cos lat)``. Points off the globe, beyond 180 degrees, are NaN.
 
     Args:
         x: eastings, any shape.
