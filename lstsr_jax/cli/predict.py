@@ -19,7 +19,7 @@ from lstsr_jax.product.shard import Shard
 if TYPE_CHECKING:
     from lstsr_jax.product import Outcome, Report
 
-_UNDECIDING = ("--overwrite", "--debug", "--stac", "--no-stac")
+_UNDECIDING = ("--overwrite", "--debug", "--stac", "--no-stac", "--vrt", "--no-vrt")
 _UNDECIDING_WITH_VALUE = ("--output-dir", "--shard")
 CHECKPOINT_HELP = f"Training workdir, checkpoint directory, or a shipped model: {', '.join(shipped.names())}."
 _DEMO_MODEL, _DEMO_FOLDER = "default", "demo"
@@ -81,7 +81,7 @@ class PredictArguments:
     """Of N runs on the same files this is the I-th, from 0 on: every N-th granule. They may share --output-dir, where
     each leaves its report. env: as the SLURM array or the indexed job of Kubernetes says (docs/scale.md)."""
     merge_reports: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
-    """Make no maps: print the one report of the shards that wrote into --output-dir."""
+    """Make no maps: print the one report of the shards that wrote into --output-dir; with --vrt, join their maps."""
     debug: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Show the traceback of an error."""
     selection: Annotated[_SelectionFlags, tyro.conf.arg(name="")] = dataclasses.field(default_factory=_SelectionFlags)
@@ -124,7 +124,7 @@ def predict_arguments(argv: Sequence[str] | None = None) -> PredictArguments:
     arguments = expand_home(tyro.cli(PredictArguments, args=argv, prog=program("predict.py")))
     if arguments.merge_reports:
         if arguments.files or arguments.shard or arguments.demo:
-            raise InputError("--merge-reports: takes --output-dir only, and no FILE, --demo or --shard")
+            raise InputError("--merge-reports: takes --output-dir and --vrt only, and no FILE, --demo or --shard")
         return arguments
     if arguments.demo and (arguments.files or arguments.shard):
         raise InputError("--demo: maps a granule that it simulates itself; leave it or FILE and --shard out")
@@ -154,7 +154,12 @@ def main() -> None:
     if arguments.merge_reports:
         from lstsr_jax.product.parts import merge_reports
 
-        _tell(merge_reports(arguments.output.output_dir))
+        report = merge_reports(arguments.output.output_dir)
+        if arguments.output.vrt:
+            from lstsr_jax.product.mosaic import with_mosaics
+
+            report = with_mosaics(report, arguments.output.output_dir)
+        _tell(report)
         return
     # Loaded after the flags, so that --help and bad flags need not wait for it.
     from lstsr_jax.product import choose_method, predict

@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from lstsr_jax.errors import InputError, printable
 from lstsr_jax.geo import Overpass, Skipped, describe_skipped
@@ -35,6 +35,18 @@ class Outcome:
         return f"{self.status}: {name}: {self.note}"
 
 
+class Mosaic(NamedTuple):
+    """A virtual raster.
+
+    Attributes:
+        path: of the file.
+        maps: how many it joins.
+    """
+
+    path: Path
+    maps: int
+
+
 @dataclasses.dataclass(frozen=True)
 class Report:
     """What became of all layers; as text, a line for each and a last one that counts them, failures last.
@@ -42,10 +54,12 @@ class Report:
     Attributes:
         outcomes: of the layers, and of the files that hold none.
         skipped: what was left aside in folders.
+        mosaics: virtual rasters over the maps.
     """
 
     outcomes: list[Outcome]
     skipped: list[Skipped] = dataclasses.field(default_factory=list)
+    mosaics: list[Mosaic] = dataclasses.field(default_factory=list)
 
     @property
     def failed(self) -> list[Outcome]:
@@ -59,6 +73,7 @@ class Report:
         counts = {kind: sum(outcome.status == kind for outcome in self.outcomes) for kind in kinds}
         total = ", ".join(f"{count} {kind}" for kind, count in counts.items() if count or kind == "written")
         warnings = dict.fromkeys(f"warning: {line}" for outcome in self.outcomes for line in outcome.warnings)
+        lines += [f"joined: {path}: {maps} map{'s' if maps > 1 else ''}" for path, maps in self.mosaics]
         text = [*lines, *describe_skipped(self.skipped), *warnings, *map(str, self.failed), total]
         return printable("\n".join(text))
 

@@ -5,9 +5,11 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from lstsr_jax.errors import InputError
 from lstsr_jax.product.identity import options_of
 from lstsr_jax.product.layers import find_work
 from lstsr_jax.product.methods import MapMethod
+from lstsr_jax.product.mosaic import with_mosaics
 from lstsr_jax.product.parts import part_path, write_part
 from lstsr_jax.product.report import Outcome, Report, report_of
 from lstsr_jax.product.settings import Inference, Output, Selection
@@ -47,6 +49,8 @@ def predict(
     Raises:
         InputError: if what is asked for cannot be done for any granule.
     """
+    if output.vrt and shard is not None:
+        raise InputError("`vrt`: joins maps when all shards have ended; give it together with `merge_reports`")
     job = Job(method, selection, inference, output, command)
     whole = find_work(files, job)
     work = whole if shard is None else whole.shard(shard)
@@ -59,7 +63,8 @@ def predict(
         outcomes[item.place] = map_item(item, job)
     places = work.places(outcomes)
     if shard is None:
-        return report_of(places, work.skipped, selection.bbox)
+        report = report_of(places, work.skipped, selection.bbox)
+        return with_mosaics(report, output.output_dir) if output.vrt else report
     request = options_of(selection, inference, output, job.method.conserves)
     run = {"files": whole.fingerprint(), "method": method.name, "checkpoint": method.checkpoint, "request": request}
     write_part(part_path(output.output_dir, shard), run, places, work.skipped)

@@ -129,6 +129,8 @@ class Output:
     """Draw a PNG beside each output."""
     stac: bool = False
     """Write a STAC item beside each output, finished ones too: <granule>_LST_Day_250m.json."""
+    vrt: bool = False
+    """Join the maps of each product, date and overpass in a GDAL virtual raster: MOD11A1.A2020183_LST_Day_250m.vrt."""
     overwrite: bool = False
     """Redo finished outputs."""
 
@@ -139,6 +141,8 @@ class Output:
             InputError: naming the setting and the remedy.
         """
         require_choices(self)
+        if self.vrt and self.format != "cog":
+            raise InputError(f"`vrt`: joins maps of `format` cog, not {self.format}; leave one of them out")
         if self.resolution is not None and (self.crs is None or not self.resolution > 0):
             raise InputError(f"`resolution` {self.resolution}: give a positive number together with `crs`")
         if self.crs is not None:

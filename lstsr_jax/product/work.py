@@ -17,6 +17,7 @@ from lstsr_jax.product.fine import super_resolve
 from lstsr_jax.product.guide import find_guide
 from lstsr_jax.product.identity import Identity, options_of, sources_of
 from lstsr_jax.product.methods import MapMethod
+from lstsr_jax.product.mosaic import drop_mosaics
 from lstsr_jax.product.quick_look import draw_quick_look
 from lstsr_jax.product.region import OutsideError
 from lstsr_jax.product.report import Outcome, failure, line_of
@@ -133,6 +134,7 @@ def _map(layer: LstLayer, job: Job) -> Outcome:
             write_item(path)
         return Outcome(layer.path, layer.overpass, "finished", "by another run meanwhile", path)
     had_item = drop_item(path)
+    drop_mosaics(path, fine.source)
     if output.quick_look:
         draw_quick_look(path.with_suffix(".png"), fine)
     if plan is not None:

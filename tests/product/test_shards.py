@@ -188,5 +188,5 @@ def test_the_recorded_command_is_of_what_decides_the_maps(monkeypatch):
 
 
 def test_merging_takes_no_files():
-    with pytest.raises(InputError, match="--merge-reports: takes --output-dir only"):
+    with pytest.raises(InputError, match="--merge-reports: takes --output-dir and --vrt only"):
         predict_arguments(["a.hdf", "--merge-reports"])
