@@ -4,12 +4,14 @@ import contextlib
 import os
 import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import tensorflow_datasets as tfds
 
 from data_builders.modis_lst.modis_lst_dataset_builder import Builder, ModisLstConfig
+from data_builders.processes import available_processors
 from lstsr_jax.config import DataConfig
 from lstsr_jax.data import PreparedDataset
 from lstsr_jax.data.batches import SIMULATED
@@ -22,21 +24,36 @@ from lstsr_jax.errors import InputError
 from lstsr_jax.files import locked
 from lstsr_jax.geo.manifest import check_with_manifest
 
-FORMAT = 3
-"""Raised when the same files, cut by the same rule, give other patches than before: all are then prepared anew."""
+FORMAT = 4
+"""Raised when the same files, cut by the same rule, give other patches than before, or another order: all are then
+prepared anew."""
+LAYERS_PER_JOB = 64
+"""With fewer layers another process is not worth its start."""
 
 
-def prepare(config: DataConfig, *, verify: bool = False) -> PreparedDataset:
+def prepare(
+    config: DataConfig,
+    *,
+    verify: bool = False,
+    jobs: int | None = 1,
+    runner: str | None = None,
+    beam_options: Sequence[str] = (),
+) -> PreparedDataset:
     """Build the dataset that ``config`` describes, unless it is there already, and open it.
 
     The prepared dataset is found again by the names below their folder and the content of the files it is made of, and
     by the cutting rule: a folder that moves is recognised, a file changed in place is not. Of several processes that
-    prepare the same dataset one builds it, and the others wait.
+    prepare the same dataset one builds it, and the others wait. Patches are in the order of their granules; neither
+    they nor what is recorded of them depends on ``jobs`` or ``runner``.
 
     Args:
         config: which patches.
         verify: compare every granule, of LST and NDVI, with the checksum in the `manifest.csv` beside it; sizes always
             are, and what has another is left aside.
+        jobs: processes of this machine that read granules; None: one per processor, where there is work for them. A
+            script that asks for several keeps its own calls below ``if __name__ == "__main__":``.
+        runner: instead, the Apache Beam runner that does (extra ``beam``); its workers share this file system.
+        beam_options: for the runner, ``NAME=VALUE`` each.
 
     Raises:
         InputError: if the configuration names pairs or finer LST alone, if there are no granules, no usable patch in
@@ -44,6 +61,7 @@ def prepare(config: DataConfig, *, verify: bool = False) -> PreparedDataset:
     """
     if not config.uses_granules:
         raise InputError("`data.granules`: give a folder of LST; pairs and finer LST are trained on as they are")
+    engine = _engine(jobs, runner, beam_options)
     rule = CutRule(
         config.split_by,
         config.patch_size,
@@ -70,14 +88,13 @@ def prepare(config: DataConfig, *, verify: bool = False) -> PreparedDataset:
         ndvi=ndvi,
         rule=rule,
     )
-    if not sys.stderr.isatty():
-        tfds.disable_progress_bar()
     builder = Builder(data_dir=str(root), config=builder_config, file_format="array_record")
+    builder.jobs = jobs or max(1, min(available_processors(), len(listing.layers) // LAYERS_PER_JOB))
     directory = Path(builder.data_dir)
     if not builder.is_prepared():
         with locked(root / Builder.name / f".{builder_config.name}.lock", f"preparing {directory}"):
             if not builder.is_prepared():
-                _build(builder, directory, checksums)
+                _build(builder, engine, directory, checksums)
     dataset = PreparedDataset(directory)
     # Where the files are now, and what lies beside them now.
     source = SIMULATED if given is None else str(granules)
@@ -103,13 +120,31 @@ def _identity(rule: CutRule) -> dict[str, Any]:
     }
 
 
-def _build(builder: Builder, directory: Path, checksums: Checksums) -> None:
+def _engine(jobs: int | None, runner: str | None, beam_options: Sequence[str]) -> tfds.download.DownloadConfig:
+    """What builds, as TFDS takes it.
+
+    Raises:
+        InputError: if there is no such thing.
+    """
+    if jobs is not None and jobs < 1:
+        raise InputError(f"`jobs` {jobs}: must be positive")
+    if runner is None:
+        if beam_options:
+            raise InputError("`beam_options`: are for Apache Beam; give `runner`")
+        return tfds.download.DownloadConfig()
+    if jobs is not None and jobs > 1:
+        raise InputError(f"`jobs` {jobs}: the `runner` decides how many; give `beam_options`, or no `runner`")
+    from data_builders.beam import pipeline_options
+
+    return tfds.download.DownloadConfig(beam_runner=runner, beam_options=pipeline_options(runner, beam_options))
+
+
+def _build(builder: Builder, engine: tfds.download.DownloadConfig, directory: Path, checksums: Checksums) -> None:
     """Build the dataset into ``directory``; the lock is held."""
     for left_over in directory.parent.glob("incomplete.*"):  # of a process that was killed
         shutil.rmtree(left_over, ignore_errors=True)
-    builder.index()  # before TFDS creates anything
     with contextlib.redirect_stdout(sys.stderr):  # stdout is for results
-        builder.download_and_prepare()
+        builder.download_and_prepare(download_config=engine)
     if changed := checksums.changed():
         shutil.rmtree(directory)
         raise InputError(f"{changed[0]}: changed while the dataset was prepared; run again when it is complete")

@@ -2,17 +2,22 @@
 
 import dataclasses
 import datetime
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
-import numpy as np
 import tensorflow_datasets as tfds
+from tqdm import tqdm
 
-from lstsr_jax.data.index import CutRule, Layer, PatchIndex, index_granules
-from lstsr_jax.data.ndvi import list_ndvi, ndvi_for
+from data_builders.modis_lst.shards import Cut, Cutter, Shard, features_of, put_in_order, shards_of
+from data_builders.processes import in_processes
+from lstsr_jax.data.batches import SIMULATED
+from lstsr_jax.data.index import CutRule, list_granules, require_one_period, require_patches
+from lstsr_jax.data.ndvi import list_ndvi
 from lstsr_jax.data.simulated import write_simulated_granules
-from lstsr_jax.geo import GranuleError, NdviLibrary, Scene
+from lstsr_jax.data.summary import Summary, skipped_files
+from lstsr_jax.geo import LstLayer
 
 
 @dataclasses.dataclass(eq=False, kw_only=True)
@@ -32,8 +37,15 @@ class ModisLstConfig(tfds.core.BuilderConfig):  # type: ignore[misc]
     rule: CutRule = dataclasses.field(default_factory=CutRule)
 
 
-class Builder(tfds.core.GeneratorBasedBuilder):  # type: ignore[misc]
-    """High-resolution (1 km) LST patches of MODIS and VIIRS, day and night."""
+class Builder(tfds.core.dataset_builder.FileReaderBuilder):  # type: ignore[misc]
+    """High-resolution (1 km) LST patches of MODIS and VIIRS, day and night, in the order of their granules.
+
+    As TFDS's ``ShardBasedBuilder``, but a granule is read once for all splits, which only its content tells.
+    ``DownloadConfig`` with ``beam_runner`` and ``beam_options`` cuts the shards on Apache Beam.
+
+    Attributes:
+        jobs: processes of this machine that cut shards, where Beam does not.
+    """
 
     name = "modis_lst"
     VERSION = tfds.core.Version("1.0.0")
@@ -45,107 +57,83 @@ class Builder(tfds.core.GeneratorBasedBuilder):  # type: ignore[misc]
         ModisLstConfig(name="simulated", simulated=True, description="Simulated granules of tile h18v04."),
         ModisLstConfig(name="granules", description="Granules in the manual directory."),
     ]
-
-    _index: PatchIndex | None = None
+    jobs: int = 1
 
     def _info(self) -> tfds.core.DatasetInfo:
-        side = self.builder_config.rule.patch_size
-        image = tfds.features.Tensor(shape=(side, side, 1), dtype=np.float32)
-        guide = {} if self.builder_config.ndvi is None else {"ndvi": image}
+        config = self.builder_config
         return self.dataset_info_from_configs(
-            features=tfds.features.FeaturesDict(
-                {
-                    "lst": image,
-                    **guide,
-                    "granule": tfds.features.Text(doc="granule id"),
-                    "product": tfds.features.Text(doc="short name, such as MOD11A1 or VNP21A1D"),
-                    "date": tfds.features.Text(doc="acquisition date, YYYY-MM-DD; of a mean of eight days the first"),
-                    "tile": tfds.features.Text(doc="tile of the MODIS sinusoidal grid, hHHvVV"),
-                    "overpass": tfds.features.Text(doc="day or night"),
-                    "row": tfds.features.Scalar(np.int32, doc="first row of the patch in the tile"),
-                    "col": tfds.features.Scalar(np.int32, doc="first column of the patch in the tile"),
-                    "view_time": tfds.features.Scalar(np.float32, doc="mean local solar hour; NaN if not known"),
-                    "view_angle": tfds.features.Scalar(np.float32, doc="mean view zenith angle, degrees; NaN likewise"),
-                }
-            ),
+            features=features_of(config.rule.patch_size, config.ndvi is not None),
             metadata=tfds.core.MetadataDict(),
             homepage="https://lpdaac.usgs.gov/products/mod11a1v061/",
-            disable_shuffling=False,
+            disable_shuffling=True,
         )
 
-    def index(self, manual_dir: Path | None = None) -> PatchIndex:
-        """Find the patches, once; simulated granules are written beside the prepared dataset first.
+    def _download_and_prepare(
+        self, dl_manager: tfds.download.DownloadManager, download_config: tfds.download.DownloadConfig | None = None
+    ) -> None:
+        """Cut all shards and put them in order.
 
         Raises:
             InputError: if there is nothing to build.
         """
-        if self._index is None:
-            config = self.builder_config
-            if config.simulated:
-                directory = write_simulated_granules(Path(self._data_dir_root) / "simulated_granules")
-            else:
-                directory = Path(config.granules or manual_dir or "")
-            index = index_granules(directory, config.rule, config.ndvi)
-            if config.simulated:
-                index = dataclasses.replace(index, summary={**index.summary, "source": "simulated granules"})
-            self._index = index
-        return self._index
+        if self.info.file_format is not tfds.core.FileFormat.ARRAY_RECORD:
+            raise ValueError('modis_lst: is written as array_record only; give file_format="array_record"')
+        config, rule, engine = self.builder_config, self.builder_config.rule, download_config
+        directory = config.granules
+        if config.simulated:
+            directory = write_simulated_granules(Path(self._data_dir_root) / "simulated_granules")
+        elif directory is None:
+            directory = Path(dl_manager.manual_dir)
+        listing = list_granules(directory)
+        library = None if config.ndvi is None else list_ndvi(config.ndvi)
+        shards = shards_of(listing.layers)
+        if engine is None or engine.beam_runner is None:
+            cutter = Cutter(rule, library, Path(self.data_path).absolute() / "shards")
+            made = in_processes(cutter, shards, min(self.jobs, len(shards)))
+        else:
+            from data_builders.beam import on_beam
 
-    def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Iterator[tuple[str, Any]]]:
-        config = self.builder_config
-        needs_manual = not config.simulated and config.granules is None
-        index = self.index(Path(dl_manager.manual_dir) if needs_manual else None)
-        self.info.metadata.update(index.summary, built=datetime.datetime.now(datetime.UTC).isoformat("T", "seconds"))
-        return {split: self._generate_examples(index.layers, split) for split in index.summary["patches"]}
-
-    def _generate_examples(self, layers: tuple[Layer, ...], split: str) -> Iterator[tuple[str, dict[str, Any]]]:
-        rule, ndvi = self.builder_config.rule, self.builder_config.ndvi
-        library = None if ndvi is None else list_ndvi(ndvi)
-        for layer in layers:
-            patches = [patch for patch in layer.patches if patch.split == split]
-            if not patches:
-                continue
-            scene = layer.source.read(rule.policy)
-            fields = {"lst": scene.lst}
-            if library is not None:
-                fields["ndvi"] = _ndvi_or_nan(library, scene)
-            for patch in patches:
-                window = np.s_[patch.row : patch.row + rule.patch_size, patch.col : patch.col + rule.patch_size]
-                yield (
-                    f"{scene.granule}_{scene.overpass}_{patch.row:04d}_{patch.col:04d}",
-                    {
-                        **{name: field[window][..., None] for name, field in fields.items()},
-                        "granule": scene.granule,
-                        "date": scene.date.isoformat(),
-                        "product": scene.product,
-                        "tile": patch.tile,
-                        "overpass": scene.overpass,
-                        "row": patch.tile_row,
-                        "col": patch.tile_col,
-                        "view_time": _mean_hour(scene.view_time, window),
-                        "view_angle": _mean(scene.view_angle, window),
-                    },
-                )
+            # Workers may have another working directory.
+            shards = [Shard(number, [_absolute(layer) for layer in layers]) for number, layers in shards]
+            library = None if config.ndvi is None else list_ndvi(config.ndvi.absolute())
+            cutter = Cutter(rule, library, Path(self.data_path).absolute() / "shards")
+            made = on_beam(cutter, shards, cutter.directory, engine.beam_runner, engine.beam_options)
+        cuts, summary = _collect(made, shards, rule)
+        require_patches(directory, listing.layers, rule, summary)
+        self.info.set_splits(tfds.core.SplitDict(put_in_order(cuts, cutter, self._get_filename_template)))
+        self.info.metadata.update(
+            source=SIMULATED if config.simulated else str(directory),
+            ndvi=None if config.ndvi is None else str(config.ndvi),
+            **dataclasses.asdict(rule),
+            layers=len(listing.layers),
+            skipped=skipped_files(listing.skipped, library),
+            **summary.values(),
+            built=datetime.datetime.now(datetime.UTC).isoformat("T", "seconds"),
+        )
 
 
-def _mean(field: np.ndarray | None, window: Any) -> np.float32:
-    """Mean of what is known of a field in a window; NaN if nothing is."""
-    known = np.empty(0) if field is None else field[window][np.isfinite(field[window])]
-    return np.float32(known.mean() if known.size else np.nan)
+def _collect(made: Iterable[Cut], shards: Sequence[Shard], rule: CutRule) -> tuple[list[Cut], Summary]:
+    """What became of all shards, told as it comes in.
+
+    Raises:
+        InputError: the first, in the order of the shards, that makes no dataset of them.
+    """
+    cuts, summary = list[Cut](), Summary()
+    with tqdm(
+        total=sum(len(shard.layers) for shard in shards), desc="cutting granules", unit="layer", disable=None
+    ) as bar:
+        for shard, found in zip(shards, made, strict=True):
+            for name, reason in found.summary.unreadable.items():
+                if name not in summary.unreadable:
+                    tqdm.write(f"skipped: {reason}", file=sys.stderr)
+            summary.merge(found.summary)
+            require_one_period(summary, rule)
+            if found.error is not None:
+                raise found.error
+            cuts.append(found._replace(summary=Summary()))
+            bar.update(len(shard.layers))
+    return cuts, summary
 
 
-def _mean_hour(field: np.ndarray | None, window: Any) -> np.float32:
-    """The same of hours of the day, of which 23.9 and 0.1 are neighbours."""
-    if field is None:
-        return np.float32(np.nan)
-    turn = np.exp(1j * np.pi / 12 * field[window].astype(np.float64))
-    known = turn[np.isfinite(turn)]
-    return np.float32(np.angle(known.mean()) * 12 / np.pi % 24 if known.size else np.nan)
-
-
-def _ndvi_or_nan(library: NdviLibrary, scene: Scene) -> np.ndarray:
-    """NDVI of a scene; NaN where its granule is unreadable, which the index has reported."""
-    try:
-        return ndvi_for(library, scene)
-    except GranuleError:
-        return np.full(scene.lst.shape, np.nan, np.float32)
+def _absolute(layer: LstLayer) -> LstLayer:
+    return LstLayer(layer.path.absolute(), layer.overpass, layer.date, layer.product)

@@ -1,6 +1,7 @@
 """The command ``python -m data_builders.build`` and its flags."""
 
 import dataclasses
+import sys
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -32,6 +33,13 @@ class BuildArguments:
     data: _BuildFlags = dataclasses.field(default_factory=_BuildFlags)
     verify: bool = False
     """Compare every granule with the checksum in the manifest.csv beside it before anything else; sizes always are."""
+    jobs: int | None = None
+    """Processes that read granules; default: one per processor, where there is work for them."""
+    runner: str | None = None
+    """Instead, read them on Apache Beam by this runner: DirectRunner, FlinkRunner, SparkRunner, DataflowRunner or the
+    full name of a class (extra beam; docs/scale.md). Its workers share this file system."""
+    beam_options: tuple[str, ...] = ()
+    """Options of the runner as NAME=VALUE, such as direct_num_workers=2; dashes before it may stay."""
     debug: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Show the traceback of an error."""
 
@@ -51,10 +59,26 @@ def build_arguments(argv: Sequence[str] | None = None) -> BuildArguments:
     Raises:
         InputError: if a value cannot be used.
     """
+    argv = _without_dashes(sys.argv[1:] if argv is None else argv)
     arguments = expand_home(tyro.cli(BuildArguments, args=argv, prog=program("lstsr-build")))
     with speaking_flags():
         arguments.config  # noqa: B018 (checks itself)
     return arguments
+
+
+def _without_dashes(argv: Sequence[str]) -> list[str]:
+    """The arguments with ``--direct_num_workers=2`` and the like behind ``--beam-options`` as plain words.
+
+    >>> _without_dashes(["--beam-options", "--direct_num_workers=2", "--data-dir", "D"])
+    ['--beam-options', 'direct_num_workers=2', '--data-dir', 'D']
+    """
+    words: list[str] = []
+    within = False
+    for word in argv:
+        dashed = word.startswith("--")
+        within = word == "--beam-options" or (within and (not dashed or "_" in word.partition("=")[0]))
+        words.append(word[2:] if within and dashed and word != "--beam-options" else word)
+    return words
 
 
 def main() -> None:
@@ -64,4 +88,11 @@ def main() -> None:
 
     quieten()
     with speaking_flags():
-        print(prepare(arguments.config, verify=arguments.verify).directory)
+        built = prepare(
+            arguments.config,
+            verify=arguments.verify,
+            jobs=arguments.jobs,
+            runner=arguments.runner,
+            beam_options=arguments.beam_options,
+        )
+        print(built.directory)

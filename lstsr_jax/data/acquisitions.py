@@ -20,6 +20,11 @@ class Acquisitions:
         key = f"{product}.{tile}", date.year
         self._days[key] = self._days.get(key, 0) | 1 << date.timetuple().tm_yday
 
+    def merge(self, others: "Acquisitions") -> None:
+        """Add the days of others."""
+        for key, days in others._days.items():
+            self._days[key] = self._days.get(key, 0) | days
+
     def hold(self, product: str, tile: str, date: datetime.date) -> bool:
         """Whether a day is among them."""
         return bool(self._days.get((f"{product}.{tile}", date.year), 0) >> date.timetuple().tm_yday & 1)

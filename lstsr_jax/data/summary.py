@@ -1,5 +1,6 @@
-"""What indexing a directory of granules found: counted scene by scene, kept as the dataset's metadata, and told."""
+"""What cutting a directory of granules found: counted scene by scene, kept as the dataset's metadata, and told."""
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,18 @@ RECORDED = 20
 
 
 class Summary:
-    """What was found so far."""
+    """What was found so far. It may be pickled.
+
+    Attributes:
+        unreadable: files that cannot be read, by name, with the reason.
+        dates: of the scenes.
+        without_ndvi: dates without NDVI, where that was asked for.
+        observed: share of observed pixels of every scene.
+        max_k: highest LST by split.
+        patches: their number by split.
+        dropped: patches that the split rule leaves out.
+        periods: lengths of the means in days, 1 for daily LST, with the first scene of each in words.
+    """
 
     def __init__(self) -> None:
         """Nothing yet."""
@@ -25,7 +37,9 @@ class Summary:
         self.without_ndvi: set[str] = set()
         self.observed: list[float] = []
         self.max_k: dict[str, float] = {}
+        self.patches: Counter[str] = Counter()
         self.dropped = 0
+        self.periods: dict[int, str] = {}
         self._assumed_clear = 0
         self._acquisitions = Acquisitions()
 
@@ -35,6 +49,8 @@ class Summary:
 
     def add_scene(self, scene: Scene, valid: np.ndarray) -> None:
         """Count a scene with its observed pixels."""
+        kind = "daily" if scene.period_days == 1 else f"means of {scene.period_days} days"
+        self.periods.setdefault(scene.period_days, f"{scene.product} ({kind}, {scene.path.name})")
         self.dates.add(scene.date.isoformat())
         self.observed.append(float(valid.mean()))
         self._assumed_clear += not scene.quality_known
@@ -50,11 +66,27 @@ class Summary:
         if split is None:
             self.dropped += 1
         else:
+            self.patches[split] += 1
             self.max_k[split] = max(self.max_k.get(split, 0.0), float(np.nanmax(lst)))
+
+    def merge(self, later: "Summary") -> None:
+        """Add what was found in the scenes that come after these."""
+        self.unreadable = {**later.unreadable, **self.unreadable}
+        self.dates |= later.dates
+        self.without_ndvi |= later.without_ndvi
+        self.observed += later.observed
+        for split, max_k in later.max_k.items():
+            self.max_k[split] = max(self.max_k.get(split, 0.0), max_k)
+        self.patches += later.patches
+        self.dropped += later.dropped
+        self.periods = {**later.periods, **self.periods}
+        self._assumed_clear += later._assumed_clear
+        self._acquisitions.merge(later._acquisitions)
 
     def values(self) -> dict[str, Any]:
         """What goes into the dataset's metadata."""
         return {
+            "patches": {split: self.patches[split] for split in SPLITS if self.patches[split]},
             "dates": len(self.dates),
             "dates_without_ndvi": sorted(self.without_ndvi),
             "unreadable": sorted(self.unreadable),

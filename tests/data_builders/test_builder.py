@@ -93,8 +93,9 @@ def test_an_empty_split_names_the_remedy(granules, tmp_path):
         built.source(empty)
 
 
-def test_no_tensorflow():
-    code = "import data_builders.preparation, lstsr_jax.data, sys; sys.exit('tensorflow' in sys.modules)"
+def test_no_tensorflow_and_no_beam_unless_asked():
+    unwanted = "{'tensorflow', 'apache_beam'} & set(sys.modules)"
+    code = f"import data_builders.preparation, lstsr_jax.data, sys; sys.exit(bool({unwanted}))"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
