@@ -1,6 +1,7 @@
 """Files that appear whole or not at all, and locks between processes."""
 
 import contextlib
+import glob
 import os
 import shutil
 import sys
@@ -9,9 +10,10 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from lstsr_jax.errors import InputError
+
+_unfinished: set[Path] = set()
+"""Temporary names under which this process is writing."""
 
 
 @contextlib.contextmanager
@@ -27,14 +29,15 @@ def replacing(path: str | Path) -> Iterator[Path]:
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = _temporary(path)
+    _unfinished.add(temporary)
     try:
         yield temporary
         with temporary.open("rb") as written:  # on the disk before it has its name
             os.fsync(written.fileno())
         os.replace(temporary, path)
     finally:
-        temporary.unlink(missing_ok=True)
-        temporary.with_name(temporary.name + ".aux.xml").unlink(missing_ok=True)  # GDAL's side file
+        _remove(temporary)
+        _unfinished.discard(temporary)
 
 
 def write_text(path: str | Path, text: str) -> None:
@@ -51,6 +54,7 @@ def replacing_directory(path: Path) -> Iterator[Path]:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary, aside = _temporary(path), _temporary(path)
+    _unfinished.add(temporary)
     try:
         yield temporary
         while True:
@@ -64,14 +68,27 @@ def replacing_directory(path: Path) -> Iterator[Path]:
                 os.rename(path, aside)
             shutil.rmtree(aside, ignore_errors=True)
     finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-        shutil.rmtree(aside, ignore_errors=True)
+        _remove(temporary)
+        _remove(aside)
+        _unfinished.discard(temporary)
+
+
+def remove_unfinished() -> None:
+    """Remove what this process is writing under temporary names: for one that ends while its threads still write."""
+    for temporary in tuple(_unfinished):
+        _remove(temporary)
 
 
 def remove_left_overs(path: Path) -> None:
     """Remove what killed processes left of ``path`` under temporary names; for the holder of its lock only."""
     for left_over in path.parent.glob(f".{path.stem}.*.partial{path.suffix}"):
         shutil.rmtree(left_over, ignore_errors=True) if left_over.is_dir() else left_over.unlink(missing_ok=True)
+
+
+def _remove(temporary: Path) -> None:
+    """A temporary file or folder, with what GDAL writes beside a file."""
+    for path in (temporary, *temporary.parent.glob(f"{glob.escape(temporary.name)}.*")):
+        shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
 
 
 def _temporary(path: Path) -> Path:
@@ -89,6 +106,8 @@ def locked(path: str | Path, doing: str) -> Iterator[None]:
         path: the lock file; its directory is made if needed.
         doing: what the others are waited for, such as "preparing the dataset X".
     """
+    from filelock import FileLock, Timeout  # slow to load, and every command loads this module
+
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(path)

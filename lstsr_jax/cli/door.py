@@ -14,6 +14,7 @@ from typing import Any, NoReturn, TypeVar
 
 from lstsr_jax.cli.flags import as_flags
 from lstsr_jax.errors import InputError, first_line
+from lstsr_jax.files import remove_unfinished
 from lstsr_jax.signals import Listener
 
 _T = TypeVar("_T")
@@ -90,7 +91,12 @@ def _answer_and_wait(number: int, count: int) -> None:
 
 
 def _leave(number: int) -> NoReturn:
-    """End the process without the interpreter's own shutdown: not every library's threads survive it."""
+    """End the process without the interpreter's own shutdown: not every library's threads survive it.
+
+    Threads may still be writing: what they have not finished goes.
+    """
+    with contextlib.suppress(OSError):  # it has temporary names
+        remove_unfinished()
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError, ValueError):  # a reader that has gone
             stream.flush()

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from lstsr_jax.product import Outcome, Report
 
 _UNDECIDING = ("--overwrite", "--debug", "--stac", "--no-stac", "--vrt", "--no-vrt")
-_UNDECIDING_WITH_VALUE = ("--output-dir", "--shard")
+_UNDECIDING_WITH_VALUE = ("--output-dir", "--shard", "--jobs")
 CHECKPOINT_HELP = f"Training workdir, checkpoint directory, or a shipped model: {', '.join(shipped.names())}."
 _DEMO_MODEL, _DEMO_FOLDER = "default", "demo"
 

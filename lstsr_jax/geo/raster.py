@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import rasterio
+import rasterio.shutil
 from numpy.typing import ArrayLike, NDArray
 from rasterio.crs import CRS
 from rasterio.transform import Affine
@@ -13,6 +14,8 @@ from rasterio.transform import Affine
 from lstsr_jax.files import replacing
 from lstsr_jax.geo.physical import LST_SCALE_K
 from lstsr_jax.geo.products import LST_PACKING
+
+_COG: Final = {"compress": "DEFLATE", "predictor": "YES", "blocksize": 512}
 
 
 def write_raster(
@@ -65,7 +68,7 @@ def write_raster(
         bands = bands.astype(np.uint8)
     average = bands.dtype.kind == "f" or scale is not None
     options: dict[str, Any] = {
-        "driver": "COG",
+        "driver": "MEM",
         "width": bands.shape[2],
         "height": bands.shape[1],
         "count": bands.shape[0],
@@ -73,19 +76,17 @@ def write_raster(
         "crs": crs,
         "transform": transform,
         "nodata": nodata,
-        "compress": "DEFLATE",
-        "predictor": "YES",
-        "blocksize": 512,
-        "overview_resampling": "average" if average else "nearest",
     }
-    with replacing(path) as temporary:
-        with rasterio.open(temporary, "w", **options) as file:
-            file.write(bands)
-            file.update_tags(**dict(tags or {}))
-            if scale is not None:
-                file.scales, file.offsets = (scale,) * len(bands), (offset,) * len(bands)
-            for index, text in enumerate(descriptions or (), start=1):
-                file.set_band_description(index, text)
+    resampling = "average" if average else "nearest"
+    # In two steps, as rasterio's COG writer does in one: its copy lets no other thread run meanwhile, this one does.
+    with replacing(path) as temporary, rasterio.open("raster", "w", **options) as file:
+        file.write(bands)
+        file.update_tags(**dict(tags or {}))
+        if scale is not None:
+            file.scales, file.offsets = (scale,) * len(bands), (offset,) * len(bands)
+        for index, text in enumerate(descriptions or (), start=1):
+            file.set_band_description(index, text)
+        rasterio.shutil.copy(file, temporary, driver="COG", overview_resampling=resampling, **_COG)
     return path
 
 

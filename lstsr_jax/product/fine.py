@@ -15,6 +15,7 @@ from lstsr_jax.product.guide import guide_of
 from lstsr_jax.product.methods import MapMethod
 from lstsr_jax.product.region import crop, inside, locate
 from lstsr_jax.product.settings import Inference, Selection
+from lstsr_jax.scene import SceneSteps
 from lstsr_jax.scene.tiling import Progress
 
 LARGEST_RESIDUAL_K = 0.1
@@ -66,6 +67,69 @@ class FineScene:
         return named if self.spread is None else {**named, f"LST {self.spread_kind} (K)": self.spread}
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class Prepared:
+    """The part of a scene that was asked for, ready for the method.
+
+    Attributes:
+        source: that part.
+        steps: of the method on it and a margin around it.
+        wanted: index of the part in what the method gives.
+        guide: the NDVI that is used, if any.
+        calibrated: whether the method's spread is the error's standard deviation.
+    """
+
+    source: Scene
+    steps: SceneSteps
+    wanted: tuple[slice, slice]
+    guide: Guide | None
+    calibrated: bool
+
+
+def prepare(scene: Scene, method: MapMethod, selection: Selection, inference: Inference) -> Prepared:
+    """What comes before the device's work: region, margin, NDVI and gap filling; arguments as :func:`super_resolve`."""
+    method = method.asked_for(inference)
+    region, factor = locate(scene, selection), method.factor
+    context = region.grown(inference.overlap, scene.lst.shape)
+    seen = crop(scene, context)
+    _require_plausible(f"{scene.path}: observed LST", seen.lst)
+    guide = None if method.ndvi is None else guide_of(method.ndvi, seen, factor)
+    steps = method.begin(seen.lst, None if guide is None else guide.values, inference)
+    return Prepared(crop(scene, region), steps, region.within(context).slices(factor), guide, method.calibrated)
+
+
+def finish(prepared: Prepared, computed: NDArray[np.float32]) -> FineScene:
+    """What comes after the device's work, ``prepared.steps.compute()``: energy, gaps and checks.
+
+    Raises:
+        InputError: if the map is such as no land has, or far off its source.
+    """
+    source, wanted, factor = prepared.source, prepared.wanted, prepared.steps.resolver.factor
+    lst, spread = prepared.steps.finish(computed)
+    lst = lst[wanted]
+    residual = _residual(lst, source.lst, factor)
+    _require_plausible(f"{source.path}: the map", lst)
+    if prepared.steps.resolver.conserves_energy and residual > LARGEST_RESIDUAL_K:
+        raise InputError(
+            f"{source.path}: the map, pooled, is {residual:.2g} K off its source, {LARGEST_RESIDUAL_K} K is allowed; "
+            "no map is written: neighbouring values are such as no land has, download the file again"
+        )
+    globe = inside(Grid((source.lst.shape[0], source.lst.shape[1]), source.transform, source.crs), None)
+    quality = source.quality
+    return FineScene(
+        lst=lst,
+        spread=None if spread is None else spread[wanted],
+        quality=None if quality is None else quality.repeat(factor, 0).repeat(factor, 1),
+        transform=refine_transform(source.transform, factor),
+        crs=source.crs,
+        source=source,
+        residual_k=residual,
+        observed=float(np.isfinite(source.lst).sum() / max(globe.sum(), 1)),
+        calibrated=prepared.calibrated,
+        guide=prepared.guide,
+    )
+
+
 def super_resolve(
     scene: Scene,
     method: MapMethod,
@@ -91,36 +155,8 @@ def super_resolve(
         OutsideError: if the scene does not reach the region.
         InputError: if the region or the NDVI cannot be used.
     """
-    method = method.asked_for(inference)
-    region, factor = locate(scene, selection), method.factor
-    context = region.grown(inference.overlap, scene.lst.shape)
-    seen, source = crop(scene, context), crop(scene, region)
-    _require_plausible(f"{scene.path}: observed LST", seen.lst)
-    guide = None if method.ndvi is None else guide_of(method.ndvi, seen, factor)
-    wanted = region.within(context).slices(factor)
-    lst, spread = method.apply(seen.lst, None if guide is None else guide.values, inference, progress)
-    lst = lst[wanted]
-    quality = source.quality
-    residual = _residual(lst, source.lst, factor)
-    _require_plausible(f"{scene.path}: the map", lst)
-    if method.conserves and residual > LARGEST_RESIDUAL_K:
-        raise InputError(
-            f"{scene.path}: the map, pooled, is {residual:.2g} K off its source, {LARGEST_RESIDUAL_K} K is allowed; "
-            "no map is written: neighbouring values are such as no land has, download the file again"
-        )
-    globe = inside(Grid((source.lst.shape[0], source.lst.shape[1]), source.transform, source.crs), None)
-    return FineScene(
-        lst=lst,
-        spread=None if spread is None else spread[wanted],
-        quality=None if quality is None else quality.repeat(factor, 0).repeat(factor, 1),
-        transform=refine_transform(source.transform, factor),
-        crs=source.crs,
-        source=source,
-        residual_k=residual,
-        observed=float(np.isfinite(source.lst).sum() / max(globe.sum(), 1)),
-        calibrated=method.calibrated,
-        guide=guide,
-    )
+    prepared = prepare(scene, method, selection, inference)
+    return finish(prepared, prepared.steps.compute(progress))
 
 
 def _require_plausible(what: str, lst: NDArray[np.float32]) -> None:

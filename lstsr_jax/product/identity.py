@@ -135,7 +135,10 @@ class Identity:
         return f"was made with other options ({said})" if names else ""
 
 
-_UNDECIDING = ("overpass", "date", "product", "verify", "batch", "output_dir", "quick_look", "stac", "vrt", "overwrite")
+_UNDECIDING = (
+    *("overpass", "date", "product", "verify", "batch", "jobs"),
+    *("output_dir", "quick_look", "stac", "vrt", "overwrite"),
+)
 """Settings that do not change a map: which ones are made, how they are computed, shown and where they go."""
 
 

@@ -12,8 +12,7 @@ from lstsr_jax.predictor import Calibrated, SuperResolver, load_predictor, with_
 from lstsr_jax.predictor.checkpoint import checkpoint_name
 from lstsr_jax.predictor.provenance import Provenance
 from lstsr_jax.product.settings import Inference
-from lstsr_jax.scene import super_resolve_scene, super_resolve_spread
-from lstsr_jax.scene.tiling import Progress
+from lstsr_jax.scene import SceneSteps
 
 Field = NDArray[np.float32]
 _GIVE_NDVI = "a MOD13Q1 or MOD13A2 file or a directory of them"
@@ -58,20 +57,17 @@ class MapMethod:
         """The method as it is to be used.
 
         Raises:
-            InputError: if a spread is asked for that it does not have.
+            InputError: if a spread is asked for that it does not have, or several jobs for one device.
         """
         if inference.spread and self.name in METHODS:
             raise InputError(f"`spread`: is the network's; {self.name} has none")
+        if inference.jobs > 1 and self.name not in METHODS:
+            raise InputError(f"`jobs` {inference.jobs}: a network has the whole device by itself; leave it out")
         return dataclasses.replace(self, resolver=with_energy(self.resolver, inference.conserve_energy))
 
-    def apply(
-        self, lst: Field, ndvi: Field | None, inference: Inference, progress: Progress | None
-    ) -> tuple[Field, Field | None]:
-        """LST and, if asked for, spread, each ``(H*f, W*f)`` K, of LST ``(H, W)`` K with gaps and fine NDVI."""
-        tiling = dataclasses.asdict(inference.tiling())
-        if inference.spread:
-            return super_resolve_spread(self.resolver, lst, ndvi, **tiling, progress=progress)
-        return super_resolve_scene(self.resolver, lst, ndvi, **tiling, progress=progress), None
+    def begin(self, lst: Field, ndvi: Field | None, inference: Inference) -> SceneSteps:
+        """The steps from LST ``(H, W)`` K with gaps, and fine NDVI, to the map."""
+        return SceneSteps.begin(self.resolver, lst, ndvi, spread=inference.spread, tiling=inference.tiling())
 
 
 def choose_method(checkpoint: str | None, name: str | None, ndvi: Path | None = None) -> MapMethod:

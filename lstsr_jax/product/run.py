@@ -11,10 +11,11 @@ from lstsr_jax.product.layers import find_work
 from lstsr_jax.product.methods import MapMethod
 from lstsr_jax.product.mosaic import with_mosaics
 from lstsr_jax.product.parts import part_path, write_part
+from lstsr_jax.product.pipeline import map_items
 from lstsr_jax.product.report import Outcome, Report, report_of
 from lstsr_jax.product.settings import Inference, Output, Selection
 from lstsr_jax.product.shard import Shard
-from lstsr_jax.product.work import Job, map_item
+from lstsr_jax.product.work import Job
 
 
 def predict(
@@ -57,10 +58,11 @@ def predict(
     if shard is not None:  # until this one has ended, there is none
         part_path(output.output_dir, shard).unlink(missing_ok=True)
     outcomes: dict[int, Outcome] = {}
-    bar = tqdm(work.items, unit="layer", disable=None)
-    for item in bar:
-        bar.set_description(f"{item.layer.path.stem[:40]} {item.layer.overpass}")
-        outcomes[item.place] = map_item(item, job)
+    with tqdm(total=len(work.items), unit="layer", disable=None) as bar:
+        for item, outcome in zip(work.items, map_items(work.items, job), strict=True):
+            outcomes[item.place] = outcome
+            bar.set_description(f"{item.layer.path.stem[:40]} {item.layer.overpass}")
+            bar.update()
     places = work.places(outcomes)
     if shard is None:
         report = report_of(places, work.skipped, selection.bbox)

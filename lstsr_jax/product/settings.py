@@ -94,9 +94,12 @@ class Inference:
     """1 km pixels that neighbouring tiles share."""
     batch: int | None = Tiling.batch
     """Tiles per call of the network; None for 2 on a CPU and 16 elsewhere."""
+    jobs: int = 1
+    """Layers computed at once, by methods without a network; each takes its memory. Files are read and written
+    meanwhile anyway."""
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be tiled.
+        """Refuse what cannot be tiled, or shared out.
 
         Raises:
             InputError: naming the settings and the remedy.
@@ -105,6 +108,8 @@ class Inference:
             self.tiling()
         except ValueError as error:
             raise InputError(f"`tile`, `overlap`, `batch`: {error}") from None
+        if self.jobs < 1:
+            raise InputError(f"`jobs` {self.jobs}: give at least 1")
 
     def tiling(self) -> Tiling:
         """How scenes are cut."""

@@ -1,19 +1,22 @@
-"""One work item of a run: a layer, from file to file."""
+"""One work item of a run: a layer, from file to file, in three steps that items may overlap."""
 
 import dataclasses
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
-from tqdm import tqdm
+import numpy as np
+from numpy.typing import NDArray
 
 from lstsr_jax.errors import InputError, printable
 from lstsr_jax.files import make_directory
 from lstsr_jax.geo import GranuleError, GranuleName, LstLayer, Scene, parse_name
 from lstsr_jax.geo.manifest import check_with_manifest
 from lstsr_jax.geo.names import TIFF_SUFFIXES
+from lstsr_jax.product.claims import Claims
 from lstsr_jax.product.files import output_path, read_tags, require_format, write
-from lstsr_jax.product.fine import super_resolve
+from lstsr_jax.product.fine import Prepared, finish, prepare
 from lstsr_jax.product.guide import find_guide
 from lstsr_jax.product.identity import Identity, options_of, sources_of
 from lstsr_jax.product.methods import MapMethod
@@ -24,12 +27,15 @@ from lstsr_jax.product.report import Outcome, failure, line_of
 from lstsr_jax.product.settings import Inference, Output, Selection, require_fit
 from lstsr_jax.product.stac import drop_item, write_item
 from lstsr_jax.product.tags import note_of, tags_of, warnings_of
-from lstsr_jax.product.warp import plan_warp, warp
+from lstsr_jax.product.warp import WarpPlan, plan_warp, warp
+from lstsr_jax.scene.tiling import Progress
+
+_T = TypeVar("_T")
 
 
 @dataclasses.dataclass(frozen=True)
 class Job:
-    """What a run asks of every layer, the same on every worker: made once in each.
+    """What a run asks of every layer, the same on every worker: made once in each; it may be pickled.
 
     Attributes:
         method: as it is to be used.
@@ -37,7 +43,7 @@ class Job:
         inference: how the method is run.
         output: what is written, and where.
         command: recorded in the products.
-        made: the source of each output so far.
+        claims: which layer makes which output.
     """
 
     method: MapMethod
@@ -45,7 +51,7 @@ class Job:
     inference: Inference = Inference()
     output: Output = Output()
     command: str = ""
-    made: dict[Path, Path] = dataclasses.field(default_factory=dict)
+    claims: Claims = dataclasses.field(default_factory=Claims, compare=False)
 
     def __post_init__(self) -> None:
         """Refuse, before any work, what can be done for no layer; make the output folder.
@@ -73,11 +79,38 @@ class Item(NamedTuple):
     refusal: str = ""
 
 
+class Begun(NamedTuple):
+    """A layer that has been read, and what is needed to go on with it.
+
+    Attributes:
+        layer: which.
+        path: of its product.
+        method: with the NDVI file that is used.
+        identity: of the product.
+        tags: of the identity, from before the files were read.
+        prepared: for the method.
+        plan: of the warp, if one was asked for.
+        computed: what the method has made of it.
+        seconds: of work so far.
+    """
+
+    layer: LstLayer
+    path: Path
+    method: MapMethod
+    identity: Identity
+    tags: dict[str, str]
+    prepared: Prepared
+    plan: WarpPlan | None
+    computed: NDArray[np.float32]
+    seconds: float
+
+
 def map_item(item: Item, job: Job) -> Outcome:
     """Make the product of one layer, or find it finished.
 
     It depends on nothing but the item and the job, so items may be shared out among any number of workers. What is
-    written has a temporary name until it is whole.
+    written has a temporary name until it is whole. The same is done in three steps, each of which may run in a thread
+    of its own: :func:`begin` reads, :func:`compute` has the device work, :func:`end` writes.
 
     Args:
         item: from :func:`lstsr_jax.product.find_work`.
@@ -86,18 +119,51 @@ def map_item(item: Item, job: Job) -> Outcome:
     Returns:
         What became of it; an error is an outcome, not raised: one bad granule must not end a season's run.
     """
-    layer = item.layer
+    return end(compute(begin(item, job), job), job)
+
+
+def begin(item: Item, job: Job) -> Begun | Outcome:
+    """Read a layer and fill its gaps, unless its product is finished or it cannot be mapped."""
+    if item.refusal:
+        return failure(item.layer.path, item.layer.overpass, InputError(item.refusal))
+    return _guarded(item.layer, lambda: _begin(item.layer, job))
+
+
+def compute(begun: Begun | Outcome, job: Job, progress: Progress | None = None) -> Begun | Outcome:
+    """Have the device work; the progress is told after every batch of tiles."""
+    if isinstance(begun, Outcome):
+        return begun
+    start = time.perf_counter()
+
+    def computed() -> Begun:
+        fine = begun.prepared.steps.compute(progress)
+        return begun._replace(computed=fine, seconds=begun.seconds + time.perf_counter() - start)
+
+    return _guarded(begun.layer, computed, lambda: job.claims.release(begun.path))
+
+
+def end(begun: Begun | Outcome, job: Job) -> Outcome:
+    """Conserve energy, draw, warp and write."""
+    if isinstance(begun, Outcome):
+        return begun
     try:
-        if item.refusal:
-            raise InputError(item.refusal)
-        return _map(layer, job)
-    except OutsideError as error:
-        return Outcome(layer.path, layer.overpass, "outside", line_of(error, layer.path))
+        return _guarded(begun.layer, lambda: _end(begun, job))
+    finally:
+        job.claims.release(begun.path)
+
+
+def _guarded(layer: LstLayer, work: Callable[[], _T], after_error: Callable[[], None] = lambda: None) -> _T | Outcome:
+    """What the work gives, or what became of the layer where it raised."""
+    try:
+        return work()
     except Exception as error:
+        after_error()
+        if isinstance(error, OutsideError):
+            return Outcome(layer.path, layer.overpass, "outside", line_of(error, layer.path))
         return failure(layer.path, layer.overpass, error)
 
 
-def _map(layer: LstLayer, job: Job) -> Outcome:
+def _begin(layer: LstLayer, job: Job) -> Begun | Outcome:
     start, scene = time.perf_counter(), None
     method, selection, output = job.method, job.selection, job.output
     check_with_manifest(layer.path, verify=selection.verify)
@@ -112,24 +178,30 @@ def _map(layer: LstLayer, job: Job) -> Outcome:
         method = dataclasses.replace(method, ndvi=ndvi)
     sources = sources_of(layer, method.ndvi)
     identity = Identity(sources, method.name, method.checkpoint, _options(layer, job))
-    rival = job.made.setdefault(path, layer.path)
-    if rival.resolve() != layer.path.resolve() and output.overwrite:
-        raise InputError(f"{rival} of this run has made {path.name} already; give each its own `output_dir`")
-    if not output.overwrite and _is_finished(path, identity):
-        if output.stac:
-            write_item(path)
-        return Outcome(layer.path, layer.overpass, "finished", "left as it is", path)
-    identity_tags = identity.tags()  # before the files are read
-    scene = scene or layer.read(selection.policy())
-    plan = plan_warp(scene, method.factor, selection, output)
-    with tqdm(unit="tile", leave=False, disable=None) as bar:
+    rival, begun = job.claims.take(path, layer.path), None
+    try:
+        if rival.resolve() != layer.path.resolve() and output.overwrite:
+            raise InputError(f"{rival} of this run has made {path.name} already; give each its own `output_dir`")
+        if not output.overwrite and _is_finished(path, identity):
+            if output.stac:
+                write_item(path)
+            return Outcome(layer.path, layer.overpass, "finished", "left as it is", path)
+        tags = identity.tags()  # before the files are read
+        scene = scene or layer.read(selection.policy())
+        plan = plan_warp(scene, method.factor, selection, output)
+        prepared = prepare(scene, method, selection, job.inference)
+        seconds = time.perf_counter() - start
+        begun = Begun(layer, path, method, identity, tags, prepared, plan, np.empty(0, np.float32), seconds)
+        return begun
+    finally:
+        if begun is None:
+            job.claims.release(path)
 
-        def progress(done: int, total: int) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
 
-        fine = super_resolve(scene, method, selection, job.inference, progress)
-    if not output.overwrite and _is_finished(path, identity):
+def _end(begun: Begun, job: Job) -> Outcome:
+    start, layer, path, method, output = time.perf_counter(), begun.layer, begun.path, begun.method, job.output
+    fine = finish(begun.prepared, begun.computed)
+    if not output.overwrite and _is_finished(path, begun.identity):
         if output.stac:
             write_item(path)
         return Outcome(layer.path, layer.overpass, "finished", "by another run meanwhile", path)
@@ -137,15 +209,15 @@ def _map(layer: LstLayer, job: Job) -> Outcome:
     drop_mosaics(path, fine.source)
     if output.quick_look:
         draw_quick_look(path.with_suffix(".png"), fine)
-    if plan is not None:
-        fine = warp(fine, plan)
+    if begun.plan is not None:
+        fine = warp(fine, begun.plan)
     note = note_of(fine, method)
     warnings = warnings_of(fine, method)
-    tags = {**identity_tags, "command": printable(job.command), **tags_of(fine, method)}
+    tags = {**begun.tags, "command": printable(job.command), **tags_of(fine, method)}
     write(path, fine, output.format, output.packed, tags)
     if output.stac or had_item:
         write_item(path)
-    note = f"{note}, {time.perf_counter() - start:.1f} s"
+    note = f"{note}, {begun.seconds + time.perf_counter() - start:.1f} s"
     return Outcome(layer.path, layer.overpass, "written", note, path, warnings)
 
 

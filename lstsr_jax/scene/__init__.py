@@ -6,13 +6,16 @@ from lstsr_jax.lazy import lazily
 
 if TYPE_CHECKING:
     from lstsr_jax.scene.field import super_resolve_scene, super_resolve_spread
+    from lstsr_jax.scene.steps import SceneSteps
 
 _HOME = {
+    "SceneSteps": ".steps",
     "super_resolve_scene": ".field",
     "super_resolve_spread": ".field",
 }
 
 __all__ = [
+    "SceneSteps",
     "super_resolve_scene",
     "super_resolve_spread",
 ]

@@ -3,25 +3,15 @@
 Fields are ``(H, W)`` in kelvin; NaN means no observation.
 """
 
-import functools
 from collections.abc import Callable
 from typing import Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lstsr_jax.errors import InputError
-from lstsr_jax.ops.energy import conserve_energy as _conserve
-from lstsr_jax.ops.gaps import fill_gaps
-from lstsr_jax.ops.observed import require_kelvin, require_ndvi, with_gaps
-from lstsr_jax.predictor import Calibrated, FunctionResolver, SuperResolver, as_super_resolver, with_energy
-from lstsr_jax.scene.tiling import Progress, Refine, Tiling, blend
-
-_STRIP = 64  # coarse rows corrected at a time
-_fill = jax.jit(fill_gaps)
-_correct = jax.jit(_conserve)
+from lstsr_jax.predictor import SuperResolver
+from lstsr_jax.scene.steps import SceneSteps
+from lstsr_jax.scene.tiling import Progress, Tiling
 
 
 def super_resolve_scene(
@@ -63,9 +53,9 @@ def super_resolve_scene(
             tiling is impossible, or the predictor returns another shape.
         InputError: if the predictor returns values that are not finite.
     """
-    resolver = with_energy(as_super_resolver(predictor), conserve_energy)
-    fine: NDArray[np.float32] = _scene(resolver, resolver, lst, ndvi, 1, Tiling(tile, overlap, batch), progress)[0]
-    return fine
+    tiling = Tiling(tile, overlap, batch)
+    steps = SceneSteps.begin(predictor, lst, ndvi, conserve_energy=conserve_energy, tiling=tiling)
+    return steps.finish(steps.compute(progress))[0]
 
 
 def super_resolve_spread(
@@ -105,82 +95,8 @@ def super_resolve_spread(
         ValueError: as there.
         InputError: as there.
     """
-    resolver = with_energy(as_super_resolver(predictor), conserve_energy)
-
-    def mean_and_spread(coarse: jax.Array, *guide: jax.Array) -> jax.Array:
-        return jnp.concatenate(resolver.ensemble(coarse, *guide), axis=-1)
-
-    mean, spread = _scene(resolver, mean_and_spread, lst, ndvi, 2, Tiling(tile, overlap, batch), progress)
-    calibration = resolver.map_calibration if isinstance(resolver, Calibrated) else None
-    return mean, spread if calibration is None else calibration.sigma(spread)
-
-
-def _scene(
-    resolver: SuperResolver,
-    refine: Refine,
-    lst: ArrayLike,
-    ndvi: ArrayLike | None,
-    channels: int,
-    tiling: Tiling,
-    progress: Progress | None,
-) -> NDArray[np.float32]:
-    """What ``refine``, a method of the resolver, makes of the scene, ``(channels, H*f, W*f)``; LST comes first."""
-    field = with_gaps("lst", lst).astype(np.float32)
-    if field.ndim != 2 or field.size == 0:
-        raise ValueError(f"lst must be (H, W) in kelvin, not empty, got {field.shape}: select one overpass and channel")
-    factor = resolver.factor
-    guide = None if ndvi is None else with_gaps("ndvi", ndvi).astype(np.float32)
-    if guide is not None and guide.shape != (field.shape[0] * factor, field.shape[1] * factor):
-        raise ValueError(f"ndvi {guide.shape} must be lst {field.shape} times the factor {factor}")
-    require_kelvin("lst", field)
-    if guide is not None:
-        require_ndvi("ndvi", guide)
-    observed = np.isfinite(field)
-    if not observed.any():
-        return np.full((channels, field.shape[0] * factor, field.shape[1] * factor), np.nan, np.float32)
-    field = np.where(observed, field, np.float32(np.nan))
-    if isinstance(resolver, FunctionResolver) and resolver.whole_field:
-        if resolver.reports_progress and refine is resolver:
-            refine = functools.partial(resolver.function, progress=progress)
-        fine = _in_one_piece(refine, field, guide, factor, channels)
-    else:
-        filled = np.asarray(_fill(field[..., None]))[..., 0]
-        fine = blend(refine, filled, observed, tiling, factor=factor, channels=channels, guide=guide, progress=progress)
-    _conserve_and_mask(fine, field, factor, resolver.conserves_energy)
-    return fine
-
-
-def _in_one_piece(
-    refine: Refine, field: NDArray[np.float32], guide: NDArray[np.float32] | None, factor: int, channels: int
-) -> NDArray[np.float32]:
-    """``(channels, H*f, W*f)`` of a method that fits something to the scene, and takes it with its gaps."""
-    seen = [jnp.asarray(values)[None, ..., None] for values in (field, guide) if values is not None]
-    result = np.array(refine(*seen), np.float32)
-    expected = (1, field.shape[0] * factor, field.shape[1] * factor, channels)
-    if result.shape != expected:
-        raise ValueError(f"predictor gave {result.shape} for {seen[0].shape}; {expected} is expected")
-    return np.moveaxis(result[0], -1, 0)
-
-
-def _conserve_and_mask(fine: NDArray[np.float32], lst: NDArray[np.float32], factor: int, conserve: bool) -> None:
-    """Conserve energy and mask, in place, strip by strip of whole coarse pixels.
-
-    Args:
-        fine: ``(C, H*f, W*f)``; the first channel is LST in K.
-        lst: ``(H, W)`` in K with NaN gaps.
-        factor: f.
-        conserve: correct the first channel so that pooling it gives ``lst``.
-
-    Raises:
-        InputError: if ``fine`` is NaN where ``lst`` is not.
-    """
-    height, strip = lst.shape[0], min(_STRIP, lst.shape[0])
-    for start in range(0, height, strip):
-        first = min(start, height - strip)  # the last strip reaches back: one shape, one compilation
-        part, coarse = fine[:, first * factor : (first + strip) * factor], lst[first : first + strip]
-        if conserve:
-            part[0] = np.asarray(_correct(part[0][..., None], coarse[..., None]))[..., 0]
-        gaps = np.isnan(coarse).repeat(factor, 0).repeat(factor, 1)
-        part[:, gaps] = np.nan
-        if np.isnan(part[:, ~gaps]).any():
-            raise InputError("the method gives temperatures that are not finite; take another checkpoint or method")
+    tiling = Tiling(tile, overlap, batch)
+    steps = SceneSteps.begin(predictor, lst, ndvi, conserve_energy=conserve_energy, spread=True, tiling=tiling)
+    mean, deviation = steps.finish(steps.compute(progress))
+    assert deviation is not None
+    return mean, deviation

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import rasterio
 
-from lstsr_jax.files import replacing
+from lstsr_jax.files import remove_unfinished, replacing
 from lstsr_jax.geo import SINUSOIDAL, pack_kelvin, tile_transform, write_raster
 
 PLACE = tile_transform("h11v05", 4), SINUSOIDAL
@@ -98,6 +98,18 @@ def test_a_failure_keeps_the_old_file_and_leaves_no_other(tmp_path):
     with pytest.raises(AttributeError):
         write_raster(path, kelvin(9, 4), *PLACE, descriptions=[3])  # fails inside the writing
     assert path.read_text() == "old" and list(tmp_path.iterdir()) == [path]
+
+
+def test_a_process_that_ends_removes_what_its_threads_have_half_written(tmp_path):
+    with pytest.raises(FileNotFoundError), replacing(tmp_path / "x.tif") as temporary:
+        temporary.write_text("half")
+        temporary.with_name(temporary.name + ".ovr.tmp").write_text("GDAL's")
+        other = tmp_path / "x.tif.ovr.tmp"
+        other.write_text("another's")
+        remove_unfinished()
+        assert list(tmp_path.iterdir()) == [other]
+    remove_unfinished()
+    assert list(tmp_path.iterdir()) == [other]
 
 
 def test_packing():

@@ -11,7 +11,7 @@ import pytest
 from lstsr_jax.cli import predict_arguments
 from lstsr_jax.errors import InputError
 from lstsr_jax.geo import simulate_granule, write_granule
-from lstsr_jax.product import Job, Shard, choose_method, find_work, merge_reports, predict, settings_of
+from lstsr_jax.product import Job, Shard, choose_method, find_work, merge_reports, pipeline, predict, settings_of
 
 REQUEST = dict(tile=32, overlap=8)
 
@@ -79,21 +79,20 @@ def test_a_share_is_every_nth_granule_wherever_the_files_lie(season, tmp_path):
 
 
 def test_a_killed_shard_goes_on(season, alone, tmp_path, monkeypatch):
-    from lstsr_jax.product import run as module
-
     files, shard = [season, season / "missing.hdf"], Shard(0, 2)
     run(files, tmp_path, shard, overpass="day")
     run(files, tmp_path, Shard(1, 2))
     done = []
 
-    def killed(item, job, map_item=module.map_item):
+    def killed(begun, job, end=pipeline.end):
         if len(done) == 3:
             raise KeyboardInterrupt
-        done.append(map_item(item, job))
+        done.append(end(begun, job))
         return done[-1]
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(module, "map_item", killed)
+        patch.setattr(pipeline, "_MOST_WRITERS", 1)
+        patch.setattr(pipeline, "end", killed)
         run(files, tmp_path, shard)
     with pytest.raises(InputError, match="no report of shard 0/2: it has not come to its end"):
         merge_reports(tmp_path)

@@ -166,7 +166,7 @@ def test_a_warp_that_cannot_be_is_refused_before_any_work(tile, options, message
         raise AssertionError("worked before it refused")
 
     path = write_window(tmp_path, tile, 1155, 1030)
-    monkeypatch.setattr("lstsr_jax.product.work.super_resolve", work)
+    monkeypatch.setattr("lstsr_jax.product.work.prepare", work)
     outcome = make(path, tmp_path / "out", **options)
     assert outcome.status == "failed" and re.search(message, outcome.note) and "\n" not in outcome.note
     assert not list((tmp_path / "out").iterdir())

@@ -1,0 +1,80 @@
+"""Many work items on one machine: the next is read and the last are written while the device computes."""
+
+import contextlib
+import functools
+import os
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Final, TypeVar
+
+from tqdm import tqdm
+
+from lstsr_jax.product.report import Outcome
+from lstsr_jax.product.work import Begun, Item, Job, begin, compute, end
+
+_MOST_WRITERS: Final = 4
+"""Maps that are written at once: each holds about three times its own size in memory."""
+_A = TypeVar("_A")
+_B = TypeVar("_B")
+
+
+def map_items(items: Sequence[Item], job: Job) -> Iterator[Outcome]:
+    """``map(map_item, items)`` with its three steps overlapped: the same outcomes in the same order, and equal files.
+
+    The device's work is done in the caller's thread, one layer after the other, or for ``job.inference.jobs`` layers
+    at once; one thread reads ahead, and as many as there are processors, up to four, write. Memory holds that many
+    layers, however many there are.
+
+    Args:
+        items: from :func:`lstsr_jax.product.find_work`.
+        job: the same for all.
+
+    Yields:
+        What became of each.
+    """
+    jobs = job.inference.jobs
+    writers = max(jobs, min(_MOST_WRITERS, _processors()))
+    with contextlib.closing(_ahead(functools.partial(begin, job=job), items)) as begun:
+        if jobs == 1:
+            computed: Iterator[Begun | Outcome] = map(functools.partial(_compute_showing, job=job), begun)
+        else:
+            computed = _ahead(functools.partial(compute, job=job), begun, jobs)
+        with contextlib.closing(_ahead(functools.partial(end, job=job), computed, writers)) as outcomes:
+            yield from outcomes
+
+
+def _compute_showing(begun: Begun | Outcome, job: Job) -> Begun | Outcome:
+    """The device's work, with a bar of its tiles."""
+    with tqdm(unit="tile", leave=False, disable=None) as bar:
+
+        def progress(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        return compute(begun, job, progress)
+
+
+def _ahead(function: Callable[[_A], _B], items: Iterable[_A], threads: int = 1) -> Generator[_B, None, None]:
+    """``map(function, items)``: while the caller works on one result, threads work on the next ones.
+
+    Items are drawn in the caller's thread, only as far as needed. When the caller goes away, or an item cannot be
+    drawn, what has begun is waited for, and the rest given up.
+    """
+    with ThreadPoolExecutor(threads) as pool:
+        running: deque[Future[_B]] = deque()
+        try:
+            for item in items:
+                running.append(pool.submit(function, item))
+                del item  # its arrays go when the function is done with it
+                if len(running) > threads:
+                    yield running.popleft().result()
+            while running:
+                yield running.popleft().result()
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _processors() -> int:
+    """That this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
