@@ -31,7 +31,6 @@ nb_execution_in_temp = True
 nb_execution_raise_on_error = True
 nb_execution_timeout = 300
 nb_execution_show_tb = True
-nb_merge_streams = True
 
 myst_enable_extensions = ["attrs_inline", "colon_fence"]
 myst_heading_anchors = 4
@@ -60,6 +59,21 @@ def _list_remaining_pages(app: Sphinx, docname: str, source: list[str]) -> None:
         source[0] = source[0].replace("<remaining pages>", "\n".join(sorted(pages)))
 
 
+# Napoleon takes "word (remark: more)" in the docstring of an attribute for a type and a description. They are prose.
+_attributes: dict[str, list[str]] = {}
+
+
+def _keep(app: Sphinx, what: str, name: str, obj: object, options: object, lines: list[str]) -> None:
+    if what == "attribute":
+        _attributes[name] = list(lines)
+
+
+def _restore(app: Sphinx, what: str, name: str, obj: object, options: object, lines: list[str]) -> None:
+    lines[:] = _attributes.pop(name, lines)
+
+
 def setup(app: Sphinx) -> None:
     """Called by Sphinx."""
     app.connect("source-read", _list_remaining_pages)
+    app.connect("autodoc-process-docstring", _keep, priority=400)  # before napoleon, at 500
+    app.connect("autodoc-process-docstring", _restore, priority=600)

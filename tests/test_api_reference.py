@@ -24,7 +24,7 @@ PACKAGES = [
     "data_builders",
     "data_builders.download",
 ]
-CELL = re.compile(r"```\{code-cell\}[^\n]*\n(.*?)```", re.DOTALL)
+CELL = re.compile(r"```\{code-cell\}[^\n]*\n(?::tags:[^\n]*\n)?(.*?)```", re.DOTALL)
 ENTRY = re.compile(r"^\.\. (?:auto\w+|py:data):: (\w+)$|^\.\. currentmodule:: (\S+)$", re.MULTILINE)
 
 

@@ -7,7 +7,7 @@ import matplotlib
 import pytest
 
 DOCS = Path(__file__).parents[1] / "docs"
-CELL = re.compile(r"```\{code-cell\}[^\n]*\n(.*?)```", re.DOTALL)
+CELL = re.compile(r"```\{code-cell\}[^\n]*\n(?::tags:[^\n]*\n)?(.*?)```", re.DOTALL)
 PAGES = {
     str(path.relative_to(DOCS)): cells
     for path in sorted([*DOCS.glob("examples/*.md"), *DOCS.glob("api/*.md")])
