@@ -206,7 +206,7 @@ def rewrite(change):
         (flip, "m.stablehlo: is damaged, or another model than"),
         (rewrite(lambda about: about["calling_convention"].update(version=99)), "calling convention 99"),
         (rewrite(lambda about: about["calling_convention"].update(platforms=["tpu"])), "for tpu, and this is cpu"),
-        (rewrite(lambda about: b"not StableHLO at all" * 20), "cannot read it"),
+        (rewrite(lambda about: b"not StableHLO at all" * 20), "cannot run it"),
     ],
 )
 def test_damaged_and_foreign_files_are_refused_in_one_line(exported, tmp_path, damage, message):

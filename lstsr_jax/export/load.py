@@ -148,12 +148,21 @@ def load_exported(path: str | Path) -> ExportedModel:
     if platform not in convention["platforms"]:
         raise InputError(f"{path}: was exported for {', '.join(convention['platforms'])}, and this is {platform}")
     try:
-        exported = export.deserialize(bytearray(serialized))
+        function = jax.jit(export.deserialize(bytearray(serialized)).call)
+        function.lower(*_smallest(about))  # what this JAX cannot run shows here, not at the first call
     except ImportError:
         raise InputError(f"{path}: needs flatbuffers; run pip install 'lstsr-jax[export]'") from None
     except Exception as error:  # MLIR's and flatbuffers' own, of many kinds
         raise InputError(
-            f"{path}: was exported by JAX {convention['jax']}, JAX {jax.__version__} cannot read it "
-            f"({first_line(error)}); export the model anew"
+            f"{path}: was exported by JAX {convention['jax']}, JAX {jax.__version__} cannot run it "
+            f"({first_line(error).rstrip('.')}); export the model anew with this JAX, or run it with a later one"
         ) from error
-    return ExportedModel(about, jax.jit(exported.call))
+    return ExportedModel(about, function)
+
+
+def _smallest(about: Mapping[str, Any]) -> list[jax.ShapeDtypeStruct]:
+    """Inputs of the smallest size that the model takes."""
+    sizes = about["sizes"]
+    batch, *sides = sizes["shape"] or (1, sizes["at_least"], sizes["at_least"])
+    scales = (1, about["factor"])[: len(about["inputs"])]
+    return [jax.ShapeDtypeStruct((batch, *(side * scale for side in sides), 1), jnp.float32) for scale in scales]
