@@ -25,18 +25,18 @@ PACKAGES = [
     "data_builders.download",
 ]
 CELL = re.compile(r"```\{code-cell\}[^\n]*\n(?::tags:[^\n]*\n)?(.*?)```", re.DOTALL)
-ENTRY = re.compile(r"^\.\. (?:auto\w+|py:data):: (\w+)$|^\.\. currentmodule:: (\S+)$", re.MULTILINE)
+ENTRY = re.compile(r"^\.\. (?:auto\w+|py:data):: (?:([\w.]+)\.)?(\w+)$|^\.\. currentmodule:: (\S+)$", re.MULTILINE)
 
 
 def documented() -> set[tuple[int, str]]:
     """Identity and name of what the pages under docs/api describe."""
     found = set()
     for page in (DOCS / "api").glob("*.md"):
-        module = None
-        for name, current in ENTRY.findall(page.read_text()):
-            if current:
-                module = importlib.import_module(current)
-            else:
+        current = ""
+        for package, name, changed in ENTRY.findall(page.read_text()):
+            current = changed or current
+            if name:
+                module = importlib.import_module(package or current)
                 assert hasattr(module, name), f"{page.name}: {name} is no name of {module.__name__}"
                 found.add((id(getattr(module, name)), name))
     return found
