@@ -48,7 +48,9 @@ def test_it_is_the_wheel_that_is_imported(installed, tmp_path):
     assert (installed[1] / "lstsr_jax" / "py.typed").exists()
 
 
-@pytest.mark.parametrize("command", ["lstsr-train", "lstsr-eval", "lstsr-predict", "lstsr-build", "lstsr-export", "lstsr-download"])
+@pytest.mark.parametrize(
+    "command", ["lstsr-train", "lstsr-eval", "lstsr-predict", "lstsr-build", "lstsr-export", "lstsr-download"]
+)
 def test_its_commands_help(installed, tmp_path, command):
     assert f"usage: {command}" in _run(installed, command, "--help", cwd=tmp_path)
 
