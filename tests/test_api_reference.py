@@ -3,10 +3,13 @@
 import ast
 import importlib
 import inspect
+import pkgutil
 import re
 from pathlib import Path
 
 import pytest
+
+from lstsr_jax import ops
 
 DOCS = Path(__file__).parents[1] / "docs"
 PACKAGES = [
@@ -23,6 +26,10 @@ PACKAGES = [
     "lstsr_jax.xarray",
     "data_builders",
     "data_builders.download",
+]
+MODULES = [
+    "lstsr_jax.methods",
+    *sorted(f"lstsr_jax.ops.{module.name}" for module in pkgutil.iter_modules(ops.__path__)),
 ]
 CELL = re.compile(r"```\{code-cell\}[^\n]*\n(?::tags:[^\n]*\n)?(.*?)```", re.DOTALL)
 ENTRY = re.compile(r"^\.\. (?:auto\w+|py:data):: (?:([\w.]+)\.)?(\w+)$|^\.\. currentmodule:: (\S+)$", re.MULTILINE)
@@ -52,9 +59,17 @@ def names_in_cells() -> set[str]:
     }
 
 
+def defined_in(module_name: str) -> list[str]:
+    """Public functions of a module that has no ``__all__``."""
+    members = vars(importlib.import_module(module_name)).items()
+    own = [name for name, thing in members if getattr(thing, "__module__", None) == module_name and callable(thing)]
+    return [name for name in own if not name.startswith("_")]
+
+
 def public() -> list[tuple[str, str]]:
     """Module and name of everything public."""
-    return [(package, name) for package in PACKAGES for name in importlib.import_module(package).__all__]
+    named = [(package, name) for package in PACKAGES for name in importlib.import_module(package).__all__]
+    return named + [(module, name) for module in MODULES if "._" not in module for name in defined_in(module)]
 
 
 def test_no_package_with_public_names_is_left_out():
