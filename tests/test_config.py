@@ -49,6 +49,10 @@ def test_json_of_another_version():
         configs.from_json(values)
 
 
+def test_without_any_flag_it_is_the_quick_start():
+    assert train_arguments([]).config == configs.preset("quickstart")
+
+
 def test_every_field_is_a_flag():
     arguments = train_arguments(
         ["--preset", "paper", "--granules", "dir", "--model.width", "16", "--train.batch-size", "64", "--resume"]

@@ -148,7 +148,7 @@ def _network_of(init: str, chosen: ModelConfig) -> ModelConfig:
 def _spell_out_resume(argv: list[str]) -> list[str]:
     """``--resume`` alone is ``--resume yes``: tyro has flags and options, but no option whose value may be left out."""
     spelt = []
-    for argument, following in zip(argv, [*argv[1:], "--"], strict=True):
+    for argument, following in zip(argv, [*argv, "--"][1:], strict=True):
         spelt.append({"--no-resume": "--resume=no"}.get(argument, argument))
         if argument == "--resume" and following.startswith("-"):
             spelt.append("yes")
