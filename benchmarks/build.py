@@ -2,7 +2,7 @@
 
 ``python -m benchmarks.build --granules DIR`` builds it with the plain builder in 1 and 2 processes and, where it is
 installed, on Apache Beam's DirectRunner with 1 and 2 worker processes; without ``--granules`` of 500 small simulated
-granules. It prints for each how long it took, the layers per second, and the peak memory of all its
+granules. It prints for each how long it took, the layers per second, the processor time, and the peak memory of all its
 processes together, and ends with exit status 1 if any made other examples, another order or other metadata. Linux only.
 
 Rates leave out what the same command takes when the dataset is there already: start, listing, checksums.
@@ -12,6 +12,7 @@ import argparse
 import datetime
 import hashlib
 import importlib.util
+import resource
 import subprocess
 import sys
 import tempfile
@@ -45,9 +46,9 @@ def simulate(directory: Path, count: int) -> None:
         write_granule(granule, directory, format="hdf4")
 
 
-def run(command: list[str]) -> tuple[str, float, float]:
-    """Run a command: its last line of stdout, seconds, and the peak memory of it and its descendants in MB."""
-    begin, peak = time.perf_counter(), 0.0
+def run(command: list[str]) -> tuple[str, float, float, float]:
+    """Run a command: its last line of stdout, seconds, processor time, peak memory of it and its descendants in MB."""
+    begin, before, peak = time.perf_counter(), _processor_time(), 0.0
     with tempfile.TemporaryFile("w+") as log:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
         while process.poll() is None:
@@ -59,7 +60,13 @@ def run(command: list[str]) -> tuple[str, float, float]:
         if process.returncode:
             log.seek(0)
             raise SystemExit(f"{' '.join(command)} failed with exit status {process.returncode}:\n{log.read()[-2000:]}")
-    return lines[-1], seconds, peak
+    return lines[-1], seconds, _processor_time() - before, peak
+
+
+def _processor_time() -> float:
+    """Of all that has ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _descendants(pid: int) -> list[int]:
@@ -113,14 +120,14 @@ def main() -> None:
         for number, (name, flags) in enumerate(engines.items()):
             command = [sys.executable, "-m", "data_builders.build", "--granules", str(granules)]
             command += ["--data-dir", f"{folder}/{number}", "--data.patch-size", side, "--data.stride", side, *flags]
-            directory, seconds, peak = run(command)
-            _, idle, _ = run(command)
+            directory, seconds, used, peak = run(command)
+            _, idle, idle_used, _ = run(command)
             counts, digest, metadata = contents(directory)
             layers = metadata["layers"]
             rate = layers / max(seconds - idle, 1e-9)
             print(
                 f"{name}: {sum(counts.values())} examples of {layers} layers, digest {digest}; "
-                f"{seconds:.1f} s (start {idle:.1f} s), {rate:.1f} layers/s, peak {peak:.0f} MB",
+                f"{seconds:.1f} s (start {idle:.1f} s), {rate:.1f} layers/s, processor time {used:.1f} s (start {idle_used:.1f} s), peak {peak:.0f} MB",
                 flush=True,
             )
             found.append((counts, digest, metadata))

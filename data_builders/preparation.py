@@ -134,7 +134,7 @@ def _engine(jobs: int | None, runner: str | None, beam_options: Sequence[str]) -
         return tfds.download.DownloadConfig()
     if jobs is not None and jobs > 1:
         raise InputError(f"`jobs` {jobs}: the `runner` decides how many; give `beam_options`, or no `runner`")
-    from data_builders.beam import pipeline_options
+    from lstsr_jax.beam import pipeline_options
 
     return tfds.download.DownloadConfig(beam_runner=runner, beam_options=pipeline_options(runner, beam_options))
 

@@ -91,7 +91,7 @@ class Builder(tfds.core.dataset_builder.FileReaderBuilder):  # type: ignore[misc
             cutter = Cutter(rule, library, Path(self.data_path).absolute() / "shards")
             made = in_processes(cutter, shards, min(self.jobs, len(shards)))
         else:
-            from data_builders.beam import on_beam
+            from lstsr_jax.beam import on_beam
 
             # Workers may have another working directory.
             shards = [Shard(number, [_absolute(layer) for layer in layers]) for number, layers in shards]

@@ -11,9 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from data_builders import beam, prepare
+from data_builders import prepare
 from data_builders.modis_lst import shards
 from data_builders.processes import in_processes
+from lstsr_jax import beam
 from lstsr_jax.errors import InputError
 from lstsr_jax.geo import LstLayer
 

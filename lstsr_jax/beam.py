@@ -85,7 +85,7 @@ def on_beam(work: Callable[[_T], _R], items: Sequence[_T], directory: Path, runn
             spread = numbered | "Spread over workers" >> beam.Reshuffle()
             spread | "Work" >> beam.Map(_leave, work=work, directory=directory)
     except Exception as error:
-        raise InputError(f"`runner` {runner}: the pipeline failed ({first_line(error)})") from error
+        raise InputError(f"`runner` {runner}: the pipeline failed ({_last_line(error)})") from error
     for number in range(len(items)):
         path = _result(directory, number)
         try:
@@ -96,6 +96,11 @@ def on_beam(work: Callable[[_T], _R], items: Sequence[_T], directory: Path, runn
             ) from error
         path.unlink()
         yield result
+
+
+def _last_line(error: Exception) -> str:
+    """What was raised on a worker: Beam puts where it was raised before it."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[-1][:300]
 
 
 def _leave(numbered: tuple[int, Any], work: Callable[[Any], Any], directory: Path) -> None:
