@@ -127,7 +127,8 @@ def main() -> None:
             rate = layers / max(seconds - idle, 1e-9)
             print(
                 f"{name}: {sum(counts.values())} examples of {layers} layers, digest {digest}; "
-                f"{seconds:.1f} s (start {idle:.1f} s), {rate:.1f} layers/s, processor time {used:.1f} s (start {idle_used:.1f} s), peak {peak:.0f} MB",
+                f"{seconds:.1f} s (start {idle:.1f} s), {rate:.1f} layers/s, "
+                f"processor time {used:.1f} s (start {idle_used:.1f} s), peak {peak:.0f} MB",
                 flush=True,
             )
             found.append((counts, digest, metadata))
