@@ -70,11 +70,15 @@ def prepare(
         config.max_lst_error_k,
         config.mix_periods,
     )
-    given, ndvi = (None if path is None else Path(path).expanduser() for path in (config.granules, config.ndvi))
+    given, ndvi, elevation = (
+        None if path is None else Path(path).expanduser() for path in (config.granules, config.ndvi, config.elevation)
+    )
+    if elevation is not None and not elevation.is_file():
+        raise InputError(f"`data.elevation` {elevation}: no such file; give a DEM as GeoTIFF")
     root = Path(config.data_dir or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets").expanduser()
     granules = write_simulated_granules(root / "simulated_granules") if given is None else given
     listing, library = list_granules(granules), None if ndvi is None else list_ndvi(ndvi)
-    sources = Sources.of(granules, listing.layers, ndvi)
+    sources = Sources.of(granules, listing.layers, ndvi, elevation)
     if verify:
         lst = () if given is None else (layer.path for layer in listing.layers)
         for path in dict.fromkeys((*lst, *sources.ndvi_files)):
@@ -86,6 +90,7 @@ def prepare(
         granules=granules,
         simulated=given is None,
         ndvi=ndvi,
+        elevation=elevation,
         rule=rule,
     )
     builder = Builder(data_dir=str(root), config=builder_config, file_format="array_record")
@@ -99,6 +104,7 @@ def prepare(
     # Where the files are now, and what lies beside them now.
     source = SIMULATED if given is None else str(granules)
     dataset.metadata.update(source=source, ndvi=None if ndvi is None else str(ndvi))
+    dataset.metadata.update({} if elevation is None else {"elevation": str(elevation)})
     dataset.metadata.update(skipped=skipped_files(listing.skipped, library))
     print(f"dataset: {describe(dataset.metadata)}", file=sys.stderr)
     return dataset

@@ -17,6 +17,9 @@ SMALLEST_PATCH = 15
 FOLDS = 5
 """Into which pairs are dealt where their number is not given."""
 
+GUIDES = ("ndvi", "elevation")
+"""What a network may see beside the coarse LST, in the order of its channels (:mod:`lstsr_jax.predictor.guides`)."""
+
 Upsampling = Literal["bicubic", "bilinear"]
 SplitBy = Literal["date", "day", "place", "random", "year"]
 
@@ -67,6 +70,23 @@ def parse_fold(text: str, path: str = "data.pairs_fold") -> tuple[int, int]:
     return fold, folds
 
 
+def parse_guides(text: str, path: str = "model.guide") -> tuple[str, ...]:
+    """The guides that ``text`` names, separated by commas, in the order of :data:`GUIDES`; ``"none"``: none.
+
+    >>> parse_guides("elevation,ndvi"), parse_guides("none")
+    (('ndvi', 'elevation'), ())
+
+    Raises:
+        InputError: naming ``path`` and the choices.
+    """
+    names = [name.strip() for name in text.split(",")]
+    if names == ["none"]:
+        return ()
+    known = f"choose none or one or more of {', '.join(GUIDES)}, separated by commas"
+    _require(set(names) <= set(GUIDES), path, text, known)
+    return tuple(name for name in GUIDES if name in names)
+
+
 @dataclasses.dataclass(frozen=True)
 class DataConfig:
     """Which patches: where they come from and how they are cut and split."""
@@ -75,6 +95,9 @@ class DataConfig:
     """Directory of LST at 1 km (docs/products.md), of one product or several; simulated granules if left out."""
     ndvi: str | None = None
     """Directory of 1 km NDVI (MOD13A2, VNP13A2, ...; granules or GeoTIFF), stored beside each LST patch."""
+    elevation: str | None = None
+    """GeoTIFF of elevation in metres (any DEM, in any coordinate system), averaged onto the grid of the LST and stored
+    beside each LST patch."""
     fine: str | None = None
     """Directory of finer LST (GeoTIFF: ECOSTRESS, Landsat, any in kelvin), averaged to 231.656 m and cut into more
     training patches (docs/training.md); pixels above 250 m are taken as they are."""
@@ -144,8 +167,9 @@ class ModelConfig:
     """Convolutions of VDSR."""
     blocks: int = 8
     """Residual blocks of EDSR."""
-    guide: Literal["none", "ndvi"] = "none"
-    """ndvi: the network sees fine NDVI beside the coarse LST, and does without where there is none."""
+    guide: str = "none"
+    """What the network sees beside the coarse LST: none, ndvi, elevation, or several, separated by commas. Each has a
+    mask: the network does without where there is none."""
     factor: int = 4
     """Fine resolution = coarse x factor."""
     upsampling: Upsampling = "bicubic"
@@ -165,6 +189,12 @@ class ModelConfig:
         """
         require_choices(self, "model.")
         _require_positive(self, "model", "width", "factor", "depth", "blocks", "bridge_blocks", "anomaly_scale_k")
+        object.__setattr__(self, "guide", ",".join(parse_guides(self.guide)) or "none")
+
+    @property
+    def guides(self) -> tuple[str, ...]:
+        """The guides of :data:`GUIDES` that the network sees."""
+        return parse_guides(self.guide)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -219,11 +249,12 @@ class TrainConfig:
     input_blur_px: float = 0.0
     """Blur of the coarse sensor beyond its pixels: per image a Gaussian of up to this many fine pixels."""
     input_shift_px: float = 0.0
-    """Displacement of the coarse input against truth and NDVI: per image, standard deviation in fine pixels."""
+    """Displacement of the coarse input against truth and guides: per image, standard deviation in fine pixels."""
     coarsen: int = 1
     """Pool the patches by this factor first: 2 trains 8 km to 2 km, where LST and NDVI are sharp for their pixels."""
     guide_dropout: float = 0.1
-    """Share of training patches whose NDVI is withheld, so that a guided network still works without."""
+    """Share of training patches whose NDVI is withheld, and as many, drawn for themselves, whose elevation is: so that
+    a guided network still works without either."""
     seed: int = 0
     """Seed of initial weights, shuffling and augmentation."""
     checkpoint_every: int = 1

@@ -32,7 +32,7 @@ def read_run(workdir: Path) -> tuple[str, str, list[float]]:
     except FileNotFoundError as error:
         raise InputError(f"{workdir}: no finished run ({error.filename} is missing)") from None
     model = config["model"]
-    guide = " guided by NDVI" if model["guide"] == "ndvi" else ""
+    guide = "" if model["guide"] == "none" else f" guided by {model['guide'].replace('ndvi', 'NDVI')}"
     ratios = [float(row["validation_rmse_k"]) / float(row["validation_ilr_rmse_k"]) for row in rows]
     return f"{model['name']} {model['width']}{guide}", config["data"]["split_by"], ratios
 

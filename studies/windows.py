@@ -83,4 +83,4 @@ def _cases(windows: Sequence[tuple[Field, np.ndarray]], factor: int) -> Iterator
         truth = np.concatenate([truth, filler])
         coarse, mask = degrade(jnp.asarray(truth), factor)
         provenance = [{"place": field.place, "granule": field.granule} for field, _ in part]
-        yield Case(truth, None, coarse, mask, provenance)
+        yield Case(truth, {}, coarse, mask, provenance)

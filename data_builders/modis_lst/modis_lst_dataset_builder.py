@@ -12,8 +12,9 @@ from tqdm import tqdm
 
 from data_builders.modis_lst.shards import Cut, Cutter, Shard, features_of, put_in_order, shards_of
 from data_builders.processes import in_processes
+from lstsr_jax.config import GUIDES
 from lstsr_jax.data.batches import SIMULATED
-from lstsr_jax.data.index import CutRule, list_granules, require_one_period, require_patches
+from lstsr_jax.data.index import CutRule, list_granules, require_elevation, require_one_period, require_patches
 from lstsr_jax.data.ndvi import list_ndvi
 from lstsr_jax.data.simulated import write_simulated_granules
 from lstsr_jax.data.summary import Summary, skipped_files
@@ -28,12 +29,14 @@ class ModisLstConfig(tfds.core.BuilderConfig):  # type: ignore[misc]
         granules: directory of granules; None: TFDS's manual directory.
         simulated: build from simulated granules instead.
         ndvi: directory of MOD13A2 granules; examples then have a feature ``ndvi``.
+        elevation: a DEM; examples then have a feature ``elevation``, in metres.
         rule: how scenes are cut and split.
     """
 
     granules: Path | None = None
     simulated: bool = False
     ndvi: Path | None = None
+    elevation: Path | None = None
     rule: CutRule = dataclasses.field(default_factory=CutRule)
 
 
@@ -62,7 +65,9 @@ class Builder(tfds.core.dataset_builder.FileReaderBuilder):  # type: ignore[misc
     def _info(self) -> tfds.core.DatasetInfo:
         config = self.builder_config
         return self.dataset_info_from_configs(
-            features=features_of(config.rule.patch_size, config.ndvi is not None),
+            features=features_of(
+                config.rule.patch_size, tuple(name for name in GUIDES if getattr(config, name) is not None)
+            ),
             metadata=tfds.core.MetadataDict(),
             homepage="https://lpdaac.usgs.gov/products/mod11a1v061/",
             disable_shuffling=True,
@@ -88,7 +93,7 @@ class Builder(tfds.core.dataset_builder.FileReaderBuilder):  # type: ignore[misc
         library = None if config.ndvi is None else list_ndvi(config.ndvi)
         shards = shards_of(listing.layers)
         if engine is None or engine.beam_runner is None:
-            cutter = Cutter(rule, library, Path(self.data_path).absolute() / "shards")
+            cutter = Cutter(rule, library, config.elevation, Path(self.data_path).absolute() / "shards")
             made = in_processes(cutter, shards, min(self.jobs, len(shards)))
         else:
             from lstsr_jax.beam import on_beam
@@ -96,14 +101,17 @@ class Builder(tfds.core.dataset_builder.FileReaderBuilder):  # type: ignore[misc
             # Workers may have another working directory.
             shards = [Shard(number, [_absolute(layer) for layer in layers]) for number, layers in shards]
             library = None if config.ndvi is None else list_ndvi(config.ndvi.absolute())
-            cutter = Cutter(rule, library, Path(self.data_path).absolute() / "shards")
+            elevation = None if config.elevation is None else config.elevation.absolute()
+            cutter = Cutter(rule, library, elevation, Path(self.data_path).absolute() / "shards")
             made = on_beam(cutter, shards, cutter.directory, engine.beam_runner, engine.beam_options)
         cuts, summary = _collect(made, shards, rule)
         require_patches(directory, listing.layers, rule, summary)
+        require_elevation(directory, config.elevation, summary)
         self.info.set_splits(tfds.core.SplitDict(put_in_order(cuts, cutter, self._get_filename_template)))
         self.info.metadata.update(
             source=SIMULATED if config.simulated else str(directory),
             ndvi=None if config.ndvi is None else str(config.ndvi),
+            **({} if config.elevation is None else {"elevation": str(config.elevation)}),
             **dataclasses.asdict(rule),
             layers=len(listing.layers),
             skipped=skipped_files(listing.skipped, library),

@@ -62,13 +62,13 @@ def shards_of(layers: Sequence[LstLayer]) -> list[Shard]:
 
 
 @functools.cache
-def features_of(side: int, ndvi: bool) -> tfds.features.FeaturesDict:
-    """The features of a patch, with or without NDVI."""
+def features_of(side: int, guides: tuple[str, ...]) -> tfds.features.FeaturesDict:
+    """The features of a patch with its guides, such as ``ndvi``."""
     image = tfds.features.Tensor(shape=(side, side, 1), dtype=np.float32)
     return tfds.features.FeaturesDict(
         {
             "lst": image,
-            **({"ndvi": image} if ndvi else {}),
+            **dict.fromkeys(guides, image),
             "granule": tfds.features.Text(doc="granule id"),
             "product": tfds.features.Text(doc="short name, such as MOD11A1 or VNP21A1D"),
             "date": tfds.features.Text(doc="acquisition date, YYYY-MM-DD; of a mean of eight days the first"),
@@ -89,25 +89,25 @@ class Cutter:
     Attributes:
         rule: how scenes are cut and split.
         library: NDVI to go with the LST.
+        elevation: the DEM to go with it.
         directory: receives the files; the same folder for all workers.
     """
 
     rule: CutRule
     library: NdviLibrary | None
+    elevation: Path | None
     directory: Path
 
     def __call__(self, shard: Shard) -> Cut:
         """Cut a shard. A second worker that is given the same shard writes the same files anew."""
-        features, summary, sizes = (
-            features_of(self.rule.patch_size, self.library is not None),
-            Summary(),
-            Counter[str](),
-        )
+        given = {"ndvi": self.library, "elevation": self.elevation}
+        guides = tuple(name for name, source in given.items() if source is not None)
+        features, summary, sizes = features_of(self.rule.patch_size, guides), Summary(), Counter[str]()
         with contextlib.ExitStack() as files:
             writers: dict[str, ArrayRecordWriter] = {}
             try:
                 for layer in shard.layers:
-                    for split, patch in cut(layer, self.rule, self.library, summary):
+                    for split, patch in cut(layer, self.rule, self.library, self.elevation, summary):
                         if split not in writers:
                             path = files.enter_context(replacing(self.path(shard.number, split)))
                             writers[split] = ArrayRecordWriter(os.fspath(path), "group_size:1")  # as TFDS has it

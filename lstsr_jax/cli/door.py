@@ -18,7 +18,7 @@ from lstsr_jax.files import remove_unfinished
 from lstsr_jax.signals import Listener
 
 _T = TypeVar("_T")
-_PATHS = ("checkpoint", "granules", "ndvi", "fine", "pairs", "init", "data_dir")
+_PATHS = ("checkpoint", "granules", "ndvi", "elevation", "fine", "pairs", "init", "data_dir")
 """Flags that are text, since they may be names, and paths all the same."""
 _GRACE_S = 2.0
 """How long a command that was interrupted may clean up, or sit in a compiler."""

@@ -35,6 +35,9 @@ class EvalArguments:
     """Directory of granules; default: the data of the first checkpoint that records any, else simulated granules."""
     ndvi: str | None = None
     """Directory of MOD13A2 NDVI, for tsharp, atprk, dms and guided networks."""
+    elevation: Annotated[str | None, tyro.conf.arg(metavar="FILE")] = None
+    """Elevation in metres (a DEM as GeoTIFF, of any resolution and coordinate system), for networks guided by it; also
+    with --pairs."""
     pairs: str | None = None
     """Directory of MODIS and ASTER pairs: score 1 km to 250 m against ASTER instead (docs/table2.md)."""
     pairs_fold: Annotated[str | None, tyro.conf.arg(metavar="K/N")] = None
@@ -85,6 +88,7 @@ class EvalArguments:
             trained_on,
             granules=self.granules or trained_on.granules,
             ndvi=self.ndvi or (None if self.granules else trained_on.ndvi),
+            elevation=self.elevation or (None if self.granules else trained_on.elevation),
             split_by=self.split_by or trained_on.split_by,
             data_dir=self.data_dir or trained_on.data_dir,
         )
@@ -151,6 +155,7 @@ def main() -> None:
             shift=shift,
             fold=arguments.pairs_fold,
             self_ensemble=arguments.self_ensemble,
+            elevation=arguments.elevation,
         )
         write_pairs_report(against_aster, arguments.report_dir)
         tables = [against_aster.table()]

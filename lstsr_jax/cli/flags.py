@@ -9,7 +9,7 @@ from pathlib import Path
 from lstsr_jax.errors import InputError
 
 _PLAIN = (
-    *("data.granules", "data.ndvi", "data.fine", "data.pairs", "data.pairs_fold", "data.pairs_shift"),
+    *("data.granules", "data.ndvi", "data.elevation", "data.fine", "data.pairs", "data.pairs_fold", "data.pairs_shift"),
     "train.init",
 )
 """Settings whose flag does without the name of their part."""

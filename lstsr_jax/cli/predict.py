@@ -70,6 +70,9 @@ class PredictArguments:
     atprk, atprk-mean, dms or dms-conserved (need the extra dms)."""
     ndvi: Annotated[Path | None, tyro.conf.arg(metavar="FILE|DIR")] = None
     """NDVI, such as MOD13Q1, MOD13A1 or VNP13A2, or a directory of it, for tsharp, atprk, dms and guided networks."""
+    elevation: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
+    """Elevation in metres for networks guided by it: a DEM as GeoTIFF, of any resolution and coordinate system, which
+    is averaged onto the fine grid."""
     conserve_energy: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Correct the map so that pooling it (norm-L4) gives back the source: what is done unless the network denoises."""
     no_conserve_energy: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
@@ -167,7 +170,7 @@ def main() -> None:
     start_jax()
     if arguments.demo:
         arguments = _with_demo(arguments)
-    method = choose_method(arguments.checkpoint, arguments.method, arguments.ndvi)
+    method = choose_method(arguments.checkpoint, arguments.method, arguments.ndvi, arguments.elevation)
     report = predict(arguments.files, method, *arguments.settings, command=arguments.command, shard=arguments.own_shard)
     _tell(report)
     if arguments.demo:

@@ -30,6 +30,9 @@ class DataFlags(DataConfig):
     """Directory of LST at 1 km (docs/products.md), of one product or several; simulated granules if left out."""
     ndvi: Annotated[str | None, tyro.conf.arg(prefix_name=False)] = None
     """Directory of 1 km NDVI (MOD13A2, VNP13A2, ...; granules or GeoTIFF), stored beside each LST patch."""
+    elevation: Annotated[str | None, tyro.conf.arg(prefix_name=False, metavar="FILE")] = None
+    """Elevation in metres (a DEM as GeoTIFF, of any resolution and coordinate system), averaged and stored beside each
+    LST patch."""
     fine: Annotated[str | None, tyro.conf.arg(prefix_name=False)] = None
     """Directory of finer LST (ECOSTRESS, Landsat, any GeoTIFF in kelvin), averaged to 231.656 m and cut into more
     training patches."""
@@ -244,6 +247,7 @@ def main() -> None:
             shift=None if config.data.pairs_shift is None else Shift(*config.data.pairs_shift),
             fold=config.data.pairs_fold,
             self_ensemble=True,
+            elevation=config.data.elevation,
         )
         write_pairs_report(against_aster, workdir / "report-pairs")
         tables.append(against_aster.table())

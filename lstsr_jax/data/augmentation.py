@@ -1,4 +1,4 @@
-"""What training does to a patch before it is used: crops, flips, withheld NDVI, and a worse coarse sensor.
+"""What training does to a patch before it is used: crops, flips, withheld guides, and a worse coarse sensor.
 
 The coarse input of a training pair is an average of many fine pixels: nearly free of noise, perfectly placed, of an
 ideal square pixel. What a user's granule holds is none of that. docs/table2.md has what each is worth against ASTER.
@@ -8,7 +8,7 @@ import grain
 import numpy as np
 import scipy.ndimage
 
-from lstsr_jax.config import Config
+from lstsr_jax.config import GUIDES, Config
 from lstsr_jax.ops.dihedral import draw, transform
 
 Images = dict[str, np.ndarray]
@@ -16,7 +16,7 @@ Images = dict[str, np.ndarray]
 
 
 class Augment(grain.transforms.RandomMap):  # type: ignore[misc]
-    """Random crops, flips or rotations, the same for all images; withheld NDVI; errors of the coarse sensor.
+    """Random crops, flips or rotations, the same for all images; withheld guides; errors of the coarse sensor.
 
     Adds ``seen``, the fine field as the coarse sensor's optics and navigation show it, and ``noise``, ``(s, s, 1)`` K
     for its coarse pixels, where the configuration asks for them.
@@ -36,8 +36,7 @@ class Augment(grain.transforms.RandomMap):  # type: ignore[misc]
             element = {name: values[window] for name, values in element.items()}
         if turn:
             element = {name: np.ascontiguousarray(transform(values, turn)) for name, values in element.items()}
-        if "ndvi" in element and rng.random() < train.guide_dropout:
-            element = {**element, "ndvi": np.full_like(element["ndvi"], np.nan)}
+        element = withhold(element, train.guide_dropout, rng)
         if train.input_noise_k:
             sigma = rng.uniform(0, train.input_noise_k)
             coarse = [side // (self._factor * train.coarsen) for side in element["lst"].shape[:2]]
@@ -47,6 +46,12 @@ class Augment(grain.transforms.RandomMap):  # type: ignore[misc]
             rows, columns = np.rint(rng.normal(0, train.input_shift_px * train.coarsen, 2)).astype(int)
             element = {**element, "seen": displaced(blurred(element["lst"], sigma), rows, columns)}
         return element
+
+
+def withhold(images: Images, share: float, rng: np.random.Generator) -> Images:
+    """The images, of whose guides each is withheld with a probability of ``share``, for itself."""
+    gone = [name for name in GUIDES if name in images and rng.random() < share]
+    return {**images, **{name: np.full_like(images[name], np.nan) for name in gone}}
 
 
 def blurred(image: np.ndarray, sigma: float) -> np.ndarray:

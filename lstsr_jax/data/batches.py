@@ -12,7 +12,7 @@ import grain
 import numpy as np
 import tensorflow_datasets as tfds
 
-from lstsr_jax.config import Config
+from lstsr_jax.config import GUIDES, Config
 from lstsr_jax.data.augmentation import Augment
 from lstsr_jax.errors import InputError, first_line
 
@@ -111,8 +111,8 @@ def _damage_is_bad_input(directory: Path) -> Iterator[None]:
         ) from error
 
 
-FIELDS = ("lst", "ndvi")
-"""Features of an example that are images; ``ndvi`` only in datasets built with it."""
+FIELDS = ("lst", *GUIDES)
+"""Features of an example that are images; guides only in datasets built with them."""
 
 
 def images(example: Example) -> Batch:
@@ -139,7 +139,7 @@ class TrainingBatches:
             processes: how many share the batch.
 
         Raises:
-            InputError: if the batch does not divide over the devices, is larger than the split, or lacks NDVI.
+            InputError: if the batch does not divide over the devices, is larger than the split, or lacks a guide.
         """
         size, parts = config.train.batch_size, devices * processes * config.train.accumulate
         if size % (devices * processes):
@@ -151,10 +151,10 @@ class TrainingBatches:
             )
         if len(source) < size:
             raise InputError(f"`train.batch_size` {size}: larger than the {len(source)} training patches")
-        guided = config.model.guide == "ndvi"
-        if guided and "ndvi" not in source[0]:
-            raise InputError("`model.guide` ndvi: the dataset holds no NDVI; give `data.ndvi`")
-        names = FIELDS if guided else ("lst",)
+        for guide, text in (("ndvi", "NDVI"), ("elevation", "elevation")):
+            if guide in config.model.guides and guide not in source[0]:
+                raise InputError(f"`model.guide` {guide}: the dataset holds no {text}; give `data.{guide}`")
+        names = ("lst", *config.model.guides)
         self.steps_per_epoch = len(source) // size
         self._source, self._train, self._size = source, config.train, size
         # Shuffled and augmented as a whole and only then shared out: both depend on the place in the whole epoch.

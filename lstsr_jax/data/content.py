@@ -108,30 +108,37 @@ class Sources:
         layers: read from it.
         ndvi: the folder of the NDVI.
         ndvi_files: those of it that belong to the layers.
+        elevation: the file of the elevation.
     """
 
     granules: Path
     layers: Sequence[LstLayer]
     ndvi: Path | None = None
     ndvi_files: Sequence[Path] = ()
+    elevation: Path | None = None
 
     @classmethod
-    def of(cls, granules: Path, layers: Sequence[LstLayer], ndvi: Path | None) -> "Sources":
+    def of(
+        cls, granules: Path, layers: Sequence[LstLayer], ndvi: Path | None, elevation: Path | None = None
+    ) -> "Sources":
         """The sources of some layers, with the NDVI of their dates and tiles."""
         if ndvi is None:
-            return cls(granules, layers)
+            return cls(granules, layers, elevation=elevation)
         library = list_ndvi(ndvi)
         names = {(said.tile, said.date) for said in (said_by(layer.path) for layer in layers)}
         if any(tile is None or date is None for tile, date in names):  # only reading tells: any NDVI may be theirs
-            return cls(granules, layers, ndvi, library.paths)
+            return cls(granules, layers, ndvi, library.paths, elevation)
         files = {library.path_for(str(tile), date) for tile, date in names if date is not None} - {None}
-        return cls(granules, layers, ndvi, sorted(path for path in files if path is not None))
+        return cls(granules, layers, ndvi, sorted(path for path in files if path is not None), elevation)
 
     def contents(self, checksums: Checksums) -> dict[str, list[list[str | int]]]:
         """Name below its folder, size and checksum of every file, in an order that is the same everywhere."""
         lst = with_companions(self.layers)
         listed: dict[str, list[list[str | int]]] = {}
-        for kind, folder, files in (("granules", self.granules, lst), ("ndvi", self.ndvi, self.ndvi_files)):
+        parts = [("granules", self.granules, lst), ("ndvi", self.ndvi, self.ndvi_files)]
+        if self.elevation is not None:  # else as before there was any: what is prepared stays valid
+            parts.append(("elevation", self.elevation.parent, [self.elevation]))
+        for kind, folder, files in parts:
             ordered = sorted(files)
             rows = zip(ordered, checksums.of(ordered), strict=True)
             listed[kind] = sorted([_below(path, folder), path.stat().st_size, digest] for path, digest in rows)

@@ -1,10 +1,12 @@
 """One layer of LST, read once and cut into patches with their provenance."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from lstsr_jax.data.elevation import elevation_for
 from lstsr_jax.data.index import CutRule
 from lstsr_jax.data.ndvi import ndvi_for
 from lstsr_jax.data.patches import patch_windows, split_of
@@ -15,20 +17,23 @@ Patch = dict[str, Any]
 """Features of an example: images ``(S, S, 1)`` float32, and their granule, date, tile, overpass, place and view."""
 
 
-def cut(layer: LstLayer, rule: CutRule, library: NdviLibrary | None, summary: Summary) -> Iterator[tuple[str, Patch]]:
+def cut(
+    layer: LstLayer, rule: CutRule, library: NdviLibrary | None, elevation: Path | None, summary: Summary
+) -> Iterator[tuple[str, Patch]]:
     """The patches of a layer, row by row.
 
     Args:
         layer: read as the first patch is asked for.
         rule: how scenes are cut and split.
         library: NDVI to go with the LST; None: none.
+        elevation: a DEM to go with it; None: none.
         summary: takes note of what is found; a layer or NDVI granule that cannot be read is noted and left out.
 
     Yields:
         The split, and the features of a patch; patches that the split rule leaves out are only counted.
 
     Raises:
-        InputError: if NDVI is on another grid.
+        InputError: if NDVI is on another grid, or the DEM is none.
     """
     try:
         scene = layer.read(rule.policy)
@@ -40,6 +45,9 @@ def cut(layer: LstLayer, rule: CutRule, library: NdviLibrary | None, summary: Su
     fields = {"lst": scene.lst}
     if library is not None:
         fields["ndvi"] = _ndvi(library, scene, summary)
+    if elevation is not None:
+        fields["elevation"] = elevation_for(elevation, scene)
+        summary.add_elevation(scene, fields["elevation"])
     for row, col in patch_windows(valid, rule.patch_size, rule.stride, rule.min_valid_fraction):
         tile, tile_row, tile_col = pixel_position(scene.transform, row, col)
         split = split_of(

@@ -10,7 +10,8 @@ from lstsr_jax.config import DataConfig
 from lstsr_jax.data.batches import Example
 from lstsr_jax.data.patches import patch_windows
 from lstsr_jax.errors import InputError
-from lstsr_jax.geo.finer import find_fields, read_field
+from lstsr_jax.geo import read_elevation
+from lstsr_jax.geo.finer import FineField, find_fields, read_field
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -18,7 +19,8 @@ class FinePatches:
     """Patches of a folder of finer LST.
 
     Attributes:
-        examples: ``lst`` and, for guided networks, ``ndvi`` (withheld), ``(S, S, 1)``; ``granule``, ``row``, ``col``.
+        examples: ``lst`` and, for guided networks, ``ndvi`` (withheld) and ``elevation`` (of ``data.elevation``),
+            ``(S, S, 1)``; ``granule``, ``row``, ``col``.
         record: folder, and by file the number of its patches and the side of its pixels in m, for the checkpoints.
         line: what was found, for the user.
     """
@@ -37,8 +39,8 @@ def read_fine_patches(data: DataConfig, *, guided: bool) -> FinePatches:
     """Cut the rasters of ``data.fine`` into patches; none if it names no folder.
 
     Args:
-        data: folder, patch size, stride and smallest share of observed pixels.
-        guided: whether the network sees NDVI, which these patches are without.
+        data: folder, elevation, patch size, stride and smallest share of observed pixels.
+        guided: whether the network has guides; these patches are without NDVI.
 
     Raises:
         InputError: if there is no raster, or no patch in any.
@@ -54,10 +56,11 @@ def read_fine_patches(data: DataConfig, *, guided: bool) -> FinePatches:
         field = read_field(path)
         size = data.patch_size
         windows = list(patch_windows(np.isfinite(field.lst), size, data.stride, data.min_valid_fraction))
+        seen = _guides(data, field) if guided and windows else {}
         for row, col in windows:
             lst = field.lst[row : row + size, col : col + size, None].copy()
-            ndvi = {"ndvi": np.full_like(lst, np.nan)} if guided else {}
-            examples.append({"lst": lst, **ndvi, "granule": field.name, "row": row, "col": col})
+            guides = {name: values[row : row + size, col : col + size, None].copy() for name, values in seen.items()}
+            examples.append({"lst": lst, **guides, "granule": field.name, "row": row, "col": col})
         side = "231.656 m, averaged" if field.averaged else "its own pixels"
         fields[str(path.relative_to(data.fine))] = {"patches": len(windows), "pixels": side}
         clear += not field.masked_by
@@ -70,6 +73,13 @@ def read_fine_patches(data: DataConfig, *, guided: bool) -> FinePatches:
     line += f"; {clear} without a cloud mask, taken as all clear" if clear else ""
     line += f"; {len(skipped)} other GeoTIFFs left aside" if skipped else ""
     return FinePatches(examples, {"directory": data.fine, "fields": fields}, line)
+
+
+def _guides(data: DataConfig, field: FineField) -> dict[str, np.ndarray]:
+    """What there is of each guide on the grid of a raster."""
+    nothing = np.full_like(field.lst, np.nan)
+    elevation = nothing if data.elevation is None else read_elevation(data.elevation, field.grid).values
+    return {"ndvi": nothing, "elevation": elevation}
 
 
 class Joined(Sequence[Example]):

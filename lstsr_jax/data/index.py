@@ -86,6 +86,19 @@ def require_patches(directory: Path, layers: Sequence[LstLayer], rule: CutRule, 
         raise InputError(f"`data.granules` {directory}: {_why_no_patch(layers, rule, summary)}")
 
 
+def require_elevation(directory: Path, elevation: Path | None, summary: Summary) -> None:
+    """Refuse a DEM of another place.
+
+    Raises:
+        InputError: naming the tiles that it should hold.
+    """
+    if summary.without_elevation and not summary.with_elevation:
+        raise InputError(
+            f"`data.elevation` {elevation}: holds nothing over the LST of {directory}; give a DEM of "
+            f"{', '.join(sorted(summary.without_elevation)[:NAMED])}"
+        )
+
+
 def _why_no_patch(layers: Sequence[LstLayer], rule: CutRule, summary: Summary) -> str:
     """What was found instead of a patch, and the remedy."""
     if not summary.observed:

@@ -23,6 +23,8 @@ class Summary:
         unreadable: files that cannot be read, by name, with the reason.
         dates: of the scenes.
         without_ndvi: dates without NDVI, where that was asked for.
+        with_elevation: tiles with elevation, where that was asked for.
+        without_elevation: tiles without.
         observed: share of observed pixels of every scene.
         max_k: highest LST by split.
         patches: their number by split.
@@ -35,6 +37,8 @@ class Summary:
         self.unreadable: dict[str, str] = {}
         self.dates: set[str] = set()
         self.without_ndvi: set[str] = set()
+        self.with_elevation: set[str] = set()
+        self.without_elevation: set[str] = set()
         self.observed: list[float] = []
         self.max_k: dict[str, float] = {}
         self.patches: Counter[str] = Counter()
@@ -57,6 +61,12 @@ class Summary:
         if "-" not in scene.tile:
             self.add_acquisition(scene, scene.tile)
 
+    def add_elevation(self, scene: Scene, elevation: np.ndarray) -> None:
+        """Count the tile of a scene with or without elevation, ``(H, W)`` m, where it is observed."""
+        observed = np.isfinite(scene.lst)
+        known = bool(np.isfinite(elevation[observed] if observed.any() else elevation).any())
+        (self.with_elevation if known else self.without_elevation).add(scene.tile)
+
     def add_acquisition(self, scene: Scene, tile: str) -> None:
         """Count the day of a scene in one of its tiles."""
         self._acquisitions.add(scene.product, tile, scene.date)
@@ -74,6 +84,8 @@ class Summary:
         self.unreadable = {**later.unreadable, **self.unreadable}
         self.dates |= later.dates
         self.without_ndvi |= later.without_ndvi
+        self.with_elevation |= later.with_elevation
+        self.without_elevation |= later.without_elevation
         self.observed += later.observed
         for split, max_k in later.max_k.items():
             self.max_k[split] = max(self.max_k.get(split, 0.0), max_k)
@@ -89,6 +101,11 @@ class Summary:
             "patches": {split: self.patches[split] for split in SPLITS if self.patches[split]},
             "dates": len(self.dates),
             "dates_without_ndvi": sorted(self.without_ndvi),
+            **(
+                {"tiles_without_elevation": missing}
+                if (missing := sorted(self.without_elevation - self.with_elevation))
+                else {}
+            ),
             "unreadable": sorted(self.unreadable),
             "layers_without_quality": self._assumed_clear,
             "dropped_by_split_rule": self.dropped,
@@ -121,6 +138,8 @@ def describe(summary: dict[str, Any]) -> str:
         line += f"; {summary['layers_without_quality']} layers without QC, taken as all clear"
     if summary["dates_without_ndvi"]:
         line += f"; {len(summary['dates_without_ndvi'])} dates without NDVI"
+    if tiles := summary.get("tiles_without_elevation"):
+        line += f"; no elevation of {', '.join(tiles)}"
     if summary["unreadable"]:
         line += f"; {len(summary['unreadable'])} unreadable: {', '.join(summary['unreadable'])}"
     if skipped := summary["skipped"]["count"]:

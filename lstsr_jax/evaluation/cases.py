@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from lstsr_jax.config import SMALLEST_PATCH
+from lstsr_jax.config import GUIDES, SMALLEST_PATCH
 from lstsr_jax.data import Example, PreparedDataset, evaluation_batches
 from lstsr_jax.errors import InputError
 from lstsr_jax.ops.degradation import coarsen, degrade
@@ -26,14 +26,14 @@ class Case:
 
     Attributes:
         truth: ``(B, H, W, 1)`` K with NaN gaps.
-        ndvi: ``(B, H, W, 1)`` with NaN gaps; None if the dataset holds none.
+        guides: ``(B, H, W, 1)`` with NaN gaps, by name: those that the dataset holds.
         coarse: ``(B, H/f, W/f, 1)`` K without gaps: the input.
         mask: ``(B, H, W, 1)``, True where pixels can be scored.
         provenance: granule, product, date, tile, overpass, row and col of each image.
     """
 
     truth: np.ndarray
-    ndvi: np.ndarray | None
+    guides: dict[str, np.ndarray]
     coarse: jax.Array
     mask: jax.Array
     provenance: list[dict[str, Any]]
@@ -80,7 +80,7 @@ def _cases(source: Sequence[Example], factor: int, coarsen_by: int, batch: int) 
         fine = jax.device_get(coarsen({name: jnp.asarray(image) for name, image in images.items()}, coarsen_by))
         coarse, mask = _degrade(fine["lst"], factor=factor)
         provenance = [{key: _plain(example[key]) for key in PROVENANCE} for example in examples]
-        yield Case(fine["lst"], fine.get("ndvi"), coarse, mask, provenance)
+        yield Case(fine["lst"], {name: fine[name] for name in GUIDES if name in fine}, coarse, mask, provenance)
 
 
 def crop(x: Any, border: int) -> Any:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from lstsr_jax.config import GUIDES
 from lstsr_jax.data import PreparedDataset
 from lstsr_jax.evaluation.cases import BATCH, cases
 from lstsr_jax.evaluation.dynamic_range import beaten_line
@@ -68,6 +69,11 @@ class Evaluation:
         return self.rows.own if self.protocol.baseline in self.scores.values else []
 
     @property
+    def guides(self) -> list[str]:
+        """The guides that the dataset holds."""
+        return [name for name in GUIDES if name in self.dataset.source(self.split)[0]]
+
+    @property
     def products(self) -> list[str]:
         """The LST products that the images are of."""
         return sorted({origin["product"] for origin in self.scores.provenance})
@@ -93,6 +99,7 @@ class Evaluation:
             parts += [f"Over the {scores.common.sum()} images common to all methods:", _table(self.means(common=True))]
         parts += [beaten_line(scores, name, self.protocol.baseline) for name in self.compared]
         parts += [trained_on_line(name, seen, count) for name, seen in self.trained_on.items() if seen]
+        parts += [method.without(self.guides) for method in self.rows.methods if method.name in self.rows.own]
         networks = self.rows.own_networks.values()
         parts += [network.provenance.foreign_products(self.products) for network in networks if network.provenance]
         return "\n\n".join(part for part in parts if part)
@@ -121,7 +128,7 @@ class Evaluation:
         factors = {"factor": self.factor, "coarsen_by": self.coarsened_by}
         (case,) = cases(self.dataset, self.split, images=[image], **factors)
         estimates = {
-            method.name: np.asarray(method.apply(case.coarse, case.ndvi))[0, ..., 0]
+            method.name: np.asarray(method.apply(case.coarse, case.guides))[0, ..., 0]
             for method in self.rows.methods
             if self.scores.counted[method.name][image]
         }

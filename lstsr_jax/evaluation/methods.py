@@ -1,7 +1,7 @@
 """How a protocol sets up the methods of a table, and how much of each one's answer it scores."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import jax
@@ -9,7 +9,7 @@ import jax
 from lstsr_jax.evaluation.protocols import MethodSettings
 from lstsr_jax.methods import METHODS, method
 from lstsr_jax.ops.dihedral import SUBGROUPS
-from lstsr_jax.predictor import Predictor, SuperResolver
+from lstsr_jax.predictor import CHANNELS, Guides, Predictor, SuperResolver, call_guided, guides_of, taken
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,12 +28,28 @@ class ScoredMethod:
 
     @property
     def needs_ndvi(self) -> bool:
-        """Whether images without NDVI must be left out."""
+        """Whether it takes NDVI: images without are left out where others have it."""
         return self.resolver.needs_ndvi
 
-    def apply(self, coarse: jax.Array, ndvi: Any) -> Any:
-        """The fine field ``(B, h*f, w*f, 1)`` K of ``(B, h, w, 1)`` K; NDVI is for those that need it."""
-        return self.resolver(coarse, ndvi) if self.needs_ndvi else self.resolver(coarse)
+    @property
+    def requires_ndvi(self) -> bool:
+        """Whether it can do nothing without NDVI; a network can."""
+        return self.needs_ndvi and not isinstance(self.resolver, Predictor)
+
+    def apply(self, coarse: jax.Array, guides: Guides | None) -> Any:
+        """The fine field ``(B, h*f, w*f, 1)`` K of ``(B, h, w, 1)`` K, with those of the guides that it takes."""
+        return call_guided(self.resolver, coarse, taken(self.resolver, guides or {}))
+
+    def without(self, guides: Collection[str]) -> str:
+        """One line if it takes guides that are not among those there are; else nothing."""
+        missing, left = (
+            [CHANNELS[name].text for name in guides_of(self.resolver) if (name in guides) == held]
+            for held in (False, True)
+        )
+        if not missing:
+            return ""
+        alone = " and ".join(["LST", *left])
+        return f"`{self.name}` is guided by {' and '.join(missing)}, not given here: it answers from {alone} alone."
 
 
 def classical_method(name: str, settings: MethodSettings, factor: int) -> ScoredMethod:

@@ -20,7 +20,7 @@ from lstsr_jax.errors import InputError
 from lstsr_jax.evaluation.cases import BATCH, Case, cases, crop
 from lstsr_jax.evaluation.markdown import markdown_table
 from lstsr_jax.evaluation.protocols import STRICT, Protocol
-from lstsr_jax.predictor import Calibrated, Predictor, SpreadCalibration, SuperResolver
+from lstsr_jax.predictor import Calibrated, Predictor, SpreadCalibration, SuperResolver, call_guided, taken
 
 LEVELS = (0.5, 0.68, 0.8, 0.9, 0.95, 0.99)
 STATED = 0.9
@@ -39,8 +39,7 @@ class Spreads:
 
     def add(self, case: Case) -> None:
         """Run the self-ensemble on a case."""
-        guide = jnp.asarray(case.ndvi) if self._predictor.needs_ndvi and case.ndvi is not None else None
-        mean, spread = self._predictor.ensemble(case.coarse, guide)
+        mean, spread = call_guided(self._predictor.ensemble, case.coarse, taken(self._predictor, case.guides))
         scored = np.asarray(crop(case.mask & jnp.isfinite(case.truth), self._border))
         self._errors.append(np.asarray(crop(mean - case.truth, self._border))[scored])
         self._spreads.append(np.asarray(crop(spread, self._border))[scored])

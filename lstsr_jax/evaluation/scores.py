@@ -82,12 +82,13 @@ class Scoring:
         """Score every method on a case.
 
         Raises:
-            InputError: if a method needs NDVI and there is none, or answers in another shape or with what is not
-                finite.
+            InputError: if a method can do nothing without NDVI and there is none, or answers in another shape or with
+                what is not finite.
         """
         count = len(case.provenance)
-        if case.ndvi is None:
-            needing = [method.name for method in self._methods if method.needs_ndvi]
+        ndvi = case.guides.get("ndvi")
+        if ndvi is None:
+            needing = [method.name for method in self._methods if method.requires_ndvi]
             if needing:
                 raise InputError(f"{', '.join(needing)}: needs NDVI, which the dataset does not hold; give `ndvi`")
         truth = case.truth[:count]
@@ -95,7 +96,7 @@ class Scoring:
         self._ranges.append(np.nanmax(truth, (1, 2, 3)) - np.nanmin(truth, (1, 2, 3)))
         inside = crop(case.mask, max(self._protocol.crop, self._protocol.crop_learned))
         scorable = np.asarray(scorable_images(inside))[:count]
-        share = np.zeros(count) if case.ndvi is None else np.isfinite(case.ndvi[:count]).mean((1, 2, 3))
+        share = np.ones(count) if ndvi is None else np.isfinite(ndvi[:count]).mean((1, 2, 3))
         self._scorable.append(scorable)
         self._with_ndvi.append(scorable & (share >= SMALLEST_NDVI_SHARE))
         for method in self._methods:
@@ -107,7 +108,7 @@ class Scoring:
             self._parts[method.name].append(found)
 
     def _scores(self, method: ScoredMethod, case: Case) -> dict[str, np.ndarray]:
-        fine = jnp.asarray(method.apply(case.coarse, case.ndvi))
+        fine = jnp.asarray(method.apply(case.coarse, case.guides))
         if fine.shape != case.truth.shape:
             raise InputError(
                 f"{method.name}: answers {fine.shape} to {case.coarse.shape}, not {case.truth.shape}; give its factor"

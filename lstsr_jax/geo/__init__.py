@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         summarise,
     )
     from lstsr_jax.geo.companions import with_companions
+    from lstsr_jax.geo.elevation import read_elevation
     from lstsr_jax.geo.errors import GranuleError
     from lstsr_jax.geo.free_names import Said, said_by
     from lstsr_jax.geo.granule import read_lst, read_scenes
@@ -109,6 +110,7 @@ _HOME = {
     "place_field": ".warp",
     "place_seed_of": ".simulate.landscape",
     "read_aster": ".aster.product",
+    "read_elevation": ".elevation",
     "read_guide": ".guide",
     "read_lst": ".granule",
     "read_ndvi": ".ndvi",
@@ -188,6 +190,7 @@ __all__ = [
     "place_field",
     "place_seed_of",
     "read_aster",
+    "read_elevation",
     "read_guide",
     "read_lst",
     "read_ndvi",

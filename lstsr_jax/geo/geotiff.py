@@ -10,15 +10,18 @@ from typing import Any, Final
 
 import numpy as np
 import rasterio
+import rasterio.warp
 from numpy.typing import NDArray
 from rasterio.crs import CRS
 from rasterio.enums import ColorInterp, MaskFlags
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.transform import Affine
+from rasterio.windows import Window
 
 from lstsr_jax.geo.errors import GranuleError
 from lstsr_jax.geo.openable import utf8_path
 from lstsr_jax.geo.tiff_checksum import check_blocks
+from lstsr_jax.geo.warp import Grid
 
 _USUAL_GAPS: Final = (-999.0, -9999.0, -32768.0, -99999.0)
 _LARGEST = 1e30
@@ -68,13 +71,14 @@ class Band:
         return missing
 
 
-def read_band(path: Path) -> Band:
+def read_band(path: Path, around: Grid | None = None) -> Band:
     """Read the only band of a georeferenced raster; an alpha band beside it is taken as its mask.
 
     A raster whose rows run from south to north, or columns from east to west, is turned over.
 
     Args:
         path: a GeoTIFF or COG.
+        around: read only what lies under this grid and a little around it, which may be nothing: ``(0, 0)`` values.
 
     Returns:
         Its values and place.
@@ -94,10 +98,13 @@ def read_band(path: Path) -> Band:
             }  # GDAL writes the attributes of a netCDF variable as "LST#scale_factor"
             units = file.units[0] or tags.get("units") or tags.get("unit") or ""
             alpha = count == 2 and file.colorinterp[1] == ColorInterp.alpha
-            values = file.read(1)
-            check_blocks(file, path)
-            has_mask = MaskFlags.per_dataset in file.mask_flag_enums[0]
-            masked = file.read_masks(1) == 0 if has_mask else np.zeros(values.shape, bool)
+            window = Window(0, 0, file.width, file.height) if around is None or crs is None else _under(file, around)
+            empty = not (window.width and window.height)
+            values = np.zeros((0, 0), file.dtypes[0]) if empty else file.read(1, window=window)
+            if not empty:
+                check_blocks(file, path, window)
+            has_mask = MaskFlags.per_dataset in file.mask_flag_enums[0] and not empty
+            masked = file.read_masks(1, window=window) == 0 if has_mask else np.zeros(values.shape, bool)
     except (RasterioError, OSError, ValueError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise GranuleError(f"{path}: cannot be read as a GeoTIFF ({reason}); download it again") from None
@@ -105,6 +112,7 @@ def read_band(path: Path) -> Band:
         raise GranuleError(f"{path}: {count} bands, one is expected; give the layer as a file of its own")
     if crs is None or transform.is_identity:
         raise GranuleError(f"{path}: no coordinate system; set it with gdal_translate -a_srs -a_ullr")
+    transform = transform @ Affine.translation(window.col_off, window.row_off)
     scale, offset = _declared(path, scale, offset, tags)
     if nodata is None:
         nodata = _number(path, tags, "_fillvalue", None)
@@ -118,6 +126,24 @@ def read_band(path: Path) -> Band:
     return Band(
         np.ascontiguousarray(values), transform, crs, scale, offset, nodata, np.ascontiguousarray(masked), units, tags
     )
+
+
+def _under(file: Any, grid: Grid) -> Window:
+    """The window of an open raster that a grid lies on, with a margin for resampling; of no size if none does."""
+    margin, side = 2, 65
+    rows, columns = (np.linspace(-margin, n + margin, side) for n in grid.shape)
+    x, y = grid.xy(*(axis.ravel() for axis in np.meshgrid(columns, rows)))
+    x, y = np.asarray(rasterio.warp.transform(grid.crs, file.crs, x, y))
+    here = np.isfinite(x) & np.isfinite(y)
+    if not here.any():
+        return Window(0, 0, 0, 0)
+    column, row = Grid((0, 0), ~file.transform, file.crs).xy(x[here], y[here])
+    starts = [max(int(np.floor(axis.min())) - margin, 0) for axis in (row, column)]
+    stops = [int(np.ceil(axis.max())) + margin for axis in (row, column)]
+    height, width = (
+        min(stop, n) - start for start, stop, n in zip(starts, stops, (file.height, file.width), strict=True)
+    )
+    return Window(starts[1], starts[0], width, height) if height > 0 and width > 0 else Window(0, 0, 0, 0)
 
 
 def _declared(path: Path, scale: float, offset: float, tags: Mapping[str, str]) -> tuple[float, float]:

@@ -26,14 +26,16 @@ class Guide:
     """A guide on a fine grid.
 
     Attributes:
-        values: (H, W) float32, interpolated bilinearly; NaN where there is nothing.
+        values: (H, W) float32, interpolated or averaged; NaN where there is nothing.
         path: the file it was read from.
         pixel: side of the file's pixels, in those of the fine grid.
+        overlaps: whether the file reaches the grid at all.
     """
 
     values: NDArray[np.float32]
     path: Path
     pixel: float
+    overlaps: bool = True
 
 
 def read_guide(path: str | Path, target: Grid, *, near: datetime.date | None = None) -> Guide:
@@ -84,7 +86,11 @@ def _shape(field: NDArray[np.float32]) -> tuple[int, int]:
     return field.shape[0], field.shape[1]
 
 
+def pixel_ratio(source: Grid, target: Grid) -> float:
+    """Side of the pixels of a grid, in those of another."""
+    side, fine = (grid.pixel_m * (METRES_PER_DEGREE if grid.crs.is_geographic else 1.0) for grid in (source, target))
+    return side / fine
+
+
 def _warped(path: Path, field: NDArray[np.float32], source: Grid, target: Grid) -> Guide:
-    sides = (grid.pixel_m * (METRES_PER_DEGREE if grid.crs.is_geographic else 1.0) for grid in (source, target))
-    side, fine = sides
-    return Guide(warp_field(field, source, target), path, side / fine)
+    return Guide(warp_field(field, source, target), path, pixel_ratio(source, target))

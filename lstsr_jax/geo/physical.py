@@ -1,10 +1,9 @@
-"""Physical values of a raster's numbers: kelvin or NDVI by what the file declares, else a refusal that names the unit.
+"""Physical values of a raster's numbers: kelvin, NDVI or metres by what the file declares, else a refusal.
 
 A wrong unit is never guessed away: where a file does not say its scale and its numbers are not what the product
 stores, the message says what they look like and how to declare it.
 """
 
-import dataclasses
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 
 from lstsr_jax.geo.errors import GranuleError
 from lstsr_jax.geo.geotiff import Band
+from lstsr_jax.geo.quantity import Quantity, Unit, likeness, remedy, require_physical, scaled, within
 
 LST_SCALE_K: Final = 0.02
 LST_PHYSICAL_K: Final = (150.0, 400.0)
@@ -20,10 +20,10 @@ LST_PHYSICAL_K: Final = (150.0, 400.0)
 NDVI_SCALE: Final = 1e-4
 NDVI_FILL: Final = -3000
 NDVI_PHYSICAL: Final = (-0.2, 1.0)
-TOLERATED_SHARE: Final = 1e-3
-"""Share of unphysical values up to which a floating-point layer is read, without them; integers may have none."""
-TOLERATED_MARKER_SHARE: Final = 0.05
-"""The same where all of them are one number below the range: it marks gaps, such as a 0 with an offset added to it."""
+ELEVATION_PHYSICAL_M: Final = (-500.0, 9000.0)
+"""Lower than any land (the shore of the Dead Sea, -430 m), and higher than any (8849 m)."""
+ELEVATION_GAPS: Final = (-32768, -32767, -9999)
+"""What marks gaps in elevation of whole metres, also where a file does not declare it: no land is as low."""
 
 _ROWS: Final = 64  # at once: what is compared stays in the cache
 _SAME_SCALE = 1e-9  # some writers round a scale to float32
@@ -33,15 +33,12 @@ _CELSIUS = ("c", "degc", "deg_c", "°c", "celsius", "degree_celsius", "degrees_c
 _FAHRENHEIT = ("f", "degf", "deg_f", "°f", "fahrenheit", "degree_fahrenheit", "degrees_fahrenheit")
 _FRACTION = ("ndvi", "unitless", "dimensionless", "fraction")
 _PERCENT = ("%", "percent", "per_cent", "pct")
-
-
-@dataclasses.dataclass(frozen=True)
-class Unit:
-    """A unit that numbers may be in: value = number * scale + offset."""
-
-    text: str
-    scale: float
-    offset: float = 0.0
+_LENGTHS = {
+    **dict.fromkeys((*_NO_UNIT, "m", "metre", "metres", "meter", "meters"), 1.0),
+    **dict.fromkeys(("ft", "foot", "feet", "us_survey_foot", "us_survey_feet"), 0.3048),
+    **dict.fromkeys(("dm", "decimetre", "decimetres", "decimeter", "decimeters"), 0.1),
+    **dict.fromkeys(("cm", "centimetre", "centimetres", "centimeter", "centimeters"), 0.01),
+}
 
 
 KELVIN: Final = Unit("kelvin", 1.0)
@@ -58,42 +55,6 @@ def temperature_unit(declared: str) -> Unit | None:
     unit = declared.strip().lower().replace(" ", "_")
     kinds = ((_NO_UNIT, KELVIN), (_KELVIN, KELVIN), (_CELSIUS, CELSIUS), (_FAHRENHEIT, FAHRENHEIT))
     return next((found for names, found in kinds if unit in names), None)
-
-
-@dataclasses.dataclass(frozen=True)
-class Quantity:
-    """What a layer holds.
-
-    Attributes:
-        name: for messages.
-        unit: of its values, with a space before it, or "".
-        bounds: of what is physical.
-        usual: bounds of the bulk (5th to 95th percentile) of a usual scene.
-        spread: largest width of that bulk.
-        top: smallest upper end of that bulk.
-        units: in which people store it, the right one first.
-    """
-
-    name: str
-    unit: str
-    bounds: tuple[float, float]
-    usual: tuple[float, float]
-    spread: float
-    top: float
-    units: tuple[Unit, ...]
-
-    def likely_unit(self, stored: NDArray[Any]) -> Unit | None:
-        """The first unit in which the bulk of stored numbers is a usual scene; None if there is none."""
-        stored = stored[np.isfinite(stored)].astype(np.float64)
-        if not stored.size:
-            return None
-        bulk = np.percentile(stored, [5, 95])
-        for unit in self.units:
-            low, high = bulk * unit.scale + unit.offset
-            usual = low >= self.usual[0] and self.top <= high <= self.usual[1]
-            if usual and high - low <= self.spread:
-                return unit
-        return None
 
 
 LST: Final = Quantity(
@@ -133,6 +94,17 @@ NDVI: Final = Quantity(
 )
 
 
+ELEVATION: Final = Quantity(
+    "elevation",
+    " m",
+    ELEVATION_PHYSICAL_M,
+    usual=(-450.0, 6500.0),
+    spread=7000.0,
+    top=-450.0,
+    units=(Unit("metres", 1.0),),
+)
+
+
 def lst_of_band(path: Path, band: Band) -> NDArray[np.float32]:
     """LST in kelvin of a GeoTIFF's band.
 
@@ -160,15 +132,15 @@ def lst_of_band(path: Path, band: Band) -> NDArray[np.float32]:
         if band.values.dtype != np.uint16:
             raise GranuleError(
                 f"{path}: LST is {band.values.dtype} without a scale, not the product's uint16"
-                + _likeness(LST, band.values[~missing & (band.values != 0)])
+                + likeness(LST, band.values[~missing & (band.values != 0)])
             )
         scale = LST_SCALE_K
-    kelvin = _scaled(band, missing, scale, band.offset)
+    kelvin = scaled(band, missing, scale, band.offset)
     if unit != KELVIN:
         kelvin = kelvin * unit.scale + unit.offset
     missing |= np.abs(kelvin) < 1e-3
-    _require_physical(path, band, kelvin, ~missing, LST)
-    return _within(kelvin, missing, LST)
+    require_physical(path, band, kelvin, ~missing, LST)
+    return within(kelvin, missing, LST)
 
 
 def ndvi_of_band(path: Path, band: Band) -> NDArray[np.float32]:
@@ -197,11 +169,11 @@ def ndvi_of_band(path: Path, band: Band) -> NDArray[np.float32]:
         seen = band.values[~missing]
         if band.values.dtype != np.int16:
             text = f"{path}: NDVI is {band.values.dtype} without a scale, not the product's int16"
-            raise GranuleError(text + _likeness(NDVI, seen))
+            raise GranuleError(text + likeness(NDVI, seen))
         if seen.size and seen.min() >= -20 and 1 < seen.max() <= 100:  # at most 0.01: no land is as bare
-            raise GranuleError(f"{path}: NDVI of {seen.min()} to {seen.max()} steps of 0.0001{_remedy(NDVI.units[1])}")
+            raise GranuleError(f"{path}: NDVI of {seen.min()} to {seen.max()} steps of 0.0001{remedy(NDVI.units[1])}")
         scale = NDVI_SCALE
-    ndvi = _scaled(band, missing, scale, band.offset)
+    ndvi = scaled(band, missing, scale, band.offset)
     if unit in _PERCENT:
         ndvi *= 0.01
     missing |= np.abs(ndvi - NDVI_FILL * NDVI_SCALE) < 1e-6
@@ -209,8 +181,40 @@ def ndvi_of_band(path: Path, band: Band) -> NDArray[np.float32]:
         water = ~missing & (ndvi >= -1) & (ndvi < NDVI_PHYSICAL[0])
         if (~missing & ~water).any():
             missing |= water
-    _require_physical(path, band, ndvi, ~missing, NDVI)
-    return _within(ndvi, missing, NDVI)
+    require_physical(path, band, ndvi, ~missing, NDVI)
+    return within(ndvi, missing, NDVI)
+
+
+def elevation_of_band(path: Path, band: Band) -> NDArray[np.float32]:
+    """Elevation in metres of a GeoTIFF's band.
+
+    The scale, offset and unit (metres, feet, ...) that the file declares are applied; without them numbers are metres.
+
+    Args:
+        path: for messages.
+        band: as read.
+
+    Returns:
+        (H, W) float32 of -500..9000, NaN where nothing is.
+
+    Raises:
+        GranuleError: the numbers are no elevation: 8-bit integers, a unit that is none of length, or see
+            ``lst_of_band``.
+    """
+    unit = band.units.strip().lower().replace(" ", "_")
+    if unit not in _LENGTHS:
+        raise GranuleError(f"{path}: its unit {band.units!r} is none of elevation; give a DEM in metres")
+    missing = band.missing
+    if band.values.dtype.kind != "f" and not band.declares_scale:
+        if band.values.dtype.itemsize == 1:
+            raise GranuleError(
+                f"{path}: {band.values.dtype} numbers are no elevation, but classes or a shaded relief; give a DEM in "
+                "metres"
+            )
+        missing |= np.isin(band.values, ELEVATION_GAPS)
+    metres = scaled(band, missing, band.scale, band.offset) * _LENGTHS[unit]
+    require_physical(path, band, metres, ~missing, ELEVATION)
+    return within(metres, missing, ELEVATION)
 
 
 def require_valid(path: Path, layer: str, stored: NDArray[Any], valid: tuple[int, int], fill: int) -> None:
@@ -237,71 +241,3 @@ def require_valid(path: Path, layer: str, stored: NDArray[Any], valid: tuple[int
 def _odd(stored: NDArray[Any], valid: tuple[int, int], fill: int) -> NDArray[np.bool_]:
     odd: NDArray[np.bool_] = (stored != fill) & ~((stored >= valid[0]) & (stored <= valid[1]))
     return odd
-
-
-def _scaled(band: Band, missing: NDArray[np.bool_], scale: float, offset: float) -> NDArray[np.float64]:
-    return np.where(missing, np.nan, band.values.astype(np.float64)) * scale + offset
-
-
-def _within(values: NDArray[Any], missing: NDArray[np.bool_], quantity: Quantity) -> NDArray[np.float32]:
-    """Values as float32 with NaN where they are missing or not physical."""
-    result = values.astype(np.float32)
-    result[missing | ~_physical(result, quantity)] = np.nan
-    return result
-
-
-def _physical(values: NDArray[np.float32], quantity: Quantity) -> NDArray[np.bool_]:
-    low, high = (np.float32(bound) for bound in quantity.bounds)
-    return (values >= low) & (values <= high)
-
-
-def _require_physical(
-    path: Path, band: Band, values: NDArray[Any], seen: NDArray[np.bool_], quantity: Quantity
-) -> None:
-    """Refuse a layer whose values, where something is ``seen``, are not physical."""
-    odd = seen & ~_physical(values.astype(np.float32), quantity)
-    count, bad = int(seen.sum()), int(odd.sum())
-    tolerated = 0.0
-    if band.values.dtype.kind == "f":
-        marker = bad > 0 and np.ptp(band.values[odd]) == 0 and values[odd].max() < quantity.bounds[0]
-        tolerated = TOLERATED_MARKER_SHARE if marker else TOLERATED_SHARE
-    if bad <= tolerated * count:
-        return
-    low, high = quantity.bounds
-    bounds = f"{low:g}..{high:g}{quantity.unit}"
-    share = f"none of {count} is" if bad == count else f"{bad} of {count} are not"
-    stored = band.values[seen]
-    scale = ""
-    if band.declares_scale:
-        scale = f" by its scale {band.scale:g} and offset {band.offset:g}"
-    if band.units:
-        scale += f" (unit {band.units!r})"
-    found = f"{values[odd].min():.6g} to {values[odd].max():.6g}"
-    text = f"{path}: {quantity.name} of {found}{scale}, {share} within {bounds}"
-    if bad == count or bad > 0.5 * count:
-        if scale and quantity.likely_unit(stored) is quantity.units[0]:
-            raise GranuleError(f"{text}; its stored numbers look like {quantity.units[0].text}: remove scale and unit")
-        raise GranuleError(text + _likeness(quantity, stored))
-    numbers, times = np.unique(band.values[odd], return_counts=True)
-    gap = f"{numbers[times.argmax()]:g}"
-    if times.max() > 0.9 * bad:
-        raise GranuleError(
-            f"{text}; if {gap} marks gaps, declare it with gdal_translate -a_nodata {gap}, else download it again"
-        )
-    raise GranuleError(f"{text}; download it again, or declare what marks its gaps with gdal_translate -a_nodata")
-
-
-def _likeness(quantity: Quantity, stored: NDArray[Any]) -> str:
-    """The end of a message: what stored numbers look like, and the remedy."""
-    unit = quantity.likely_unit(stored)
-    if unit is None:
-        right = quantity.units[0].text
-        return f"; give {right} as float32, or declare scale and offset with gdal_translate -a_scale -a_offset"
-    return _remedy(unit)
-
-
-def _remedy(unit: Unit) -> str:
-    return (
-        f": the numbers look like {unit.text}; if they are, declare it with gdal_translate -a_scale {unit.scale:.6g} "
-        f"-a_offset {unit.offset:.6g} or convert them"
-    )

@@ -4,13 +4,16 @@ import zlib
 from pathlib import Path
 from typing import Any
 
+from rasterio.windows import Window, intersect
 
-def check_blocks(file: Any, path: Path) -> None:
+
+def check_blocks(file: Any, path: Path, window: Window) -> None:
     """Decompress the blocks of the first band once more, and verify their checksums.
 
     Args:
         file: the open rasterio dataset. Blocks that are absent (all nodata) or compressed in another way have none.
         path: where it can be read as bytes.
+        window: only the blocks that it touches.
 
     Raises:
         ValueError: a block is damaged.
@@ -18,7 +21,9 @@ def check_blocks(file: Any, path: Path) -> None:
     if file.driver != "GTiff" or str(file.profile.get("compress")).lower() != "deflate":
         return
     with path.open("rb") as raw:
-        for (row, column), _ in file.block_windows(1):
+        for (row, column), block in file.block_windows(1):
+            if not intersect(block, window):
+                continue
             place, size = (
                 int(file.get_tag_item(f"BLOCK_{what}_{column}_{row}", "TIFF", bidx=1) or 0)
                 for what in ("OFFSET", "SIZE")

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from lstsr_jax.ops.gaps import fill_gaps
-from lstsr_jax.ops.pooling import l4_pool, pool_ndvi
+from lstsr_jax.ops.pooling import l4_pool, mean_pool
 from lstsr_jax.ops.resize import upsample
 
 _ANY_TEMPERATURE_K = 280.0  # stands in where an image has no observation; masked out of every score
@@ -42,7 +42,7 @@ def degrade(truth: jax.Array, factor: int = 4) -> tuple[jax.Array, jax.Array]:
 
 
 def coarsen(images: Mapping[str, jax.Array], factor: int) -> dict[str, jax.Array]:
-    """Pool ``ndvi``, ``(B, H, W, 1)``, by its mean and every other image, in K, by norm-L4.
+    """Pool ``ndvi`` and ``elevation``, ``(B, H, W, 1)``, by their mean and every other image, in K, by norm-L4.
 
     Returns:
         ``(B, H/factor, W/factor, 1)`` by name; a block of LST that holds a NaN is NaN.
@@ -52,5 +52,5 @@ def coarsen(images: Mapping[str, jax.Array], factor: int) -> dict[str, jax.Array
     """
     if factor == 1:
         return dict(images)
-    pools = {"ndvi": pool_ndvi}
+    pools = {"ndvi": mean_pool, "elevation": mean_pool}
     return {name: pools.get(name, l4_pool)(image, factor) for name, image in images.items()}

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 PLAUSIBLE_K = (150.0, 400.0)
 """The coldest number of the products, and hotter than any land seen from space (354 K, Lut desert)."""
+PLAUSIBLE_M = (-500.0, 9000.0)
+"""Lower than any land (the shore of the Dead Sea, -430 m), and higher than any (8849 m)."""
 _NDVI_TOLERANCE = 1e-4
 
 
@@ -95,6 +97,22 @@ def require_ndvi(name: str, ndvi: Any) -> None:
         raise ValueError(
             f"{name} must be within -1 to 1, NaN where there is none: got {low:g} to {high:g}; "
             "multiply counts by 0.0001, and use NaN for fill"
+        )
+
+
+def require_elevation(name: str, elevation: Any) -> None:
+    """Raise unless elevation is within -500 to 9000 m where it is finite; nothing is checked under a transformation.
+
+    Raises:
+        ValueError: with the range and the remedy.
+    """
+    if isinstance(elevation, jax.core.Tracer):
+        return
+    low, high = (float(bound) for bound in _range(elevation))
+    if low < PLAUSIBLE_M[0] or high > PLAUSIBLE_M[1]:
+        raise ValueError(
+            f"{name} must be in metres, {PLAUSIBLE_M[0]:g} to {PLAUSIBLE_M[1]:g}, NaN where there is none: got {low:g} "
+            f"to {high:g}; use NaN for what marks gaps, such as -9999 or -32768"
         )
 
 

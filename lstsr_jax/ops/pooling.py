@@ -54,6 +54,23 @@ def l4_pool(lst: jax.Array, factor: int = 4) -> jax.Array:
     return jnp.where(valid, jnp.where(empty, 0.0, pooled), jnp.nan).squeeze(-2)
 
 
+def mean_pool(field: jax.Array, factor: int = 4) -> jax.Array:
+    """Pool a field such as NDVI or elevation by its mean over the observed pixels of ``factor`` x ``factor`` blocks.
+
+    Args:
+        field: ``(..., H, W, C)``; NaN where not observed.
+        factor: side of a block in pixels.
+
+    Returns:
+        ``(..., H/f, W/f, C)``; NaN only where a block holds no observation.
+    """
+    blocks = to_blocks(field, factor)
+    known = jnp.isfinite(blocks)
+    count = known.sum(axis=-2)
+    pooled = jnp.where(known, blocks, 0.0).sum(axis=-2) / jnp.maximum(count, 1)
+    return jnp.where(count > 0, pooled, jnp.nan)
+
+
 def pool_ndvi(ndvi: jax.Array, factor: int = 4, method: str = "mean") -> jax.Array:
     """Pool NDVI over the observed pixels of each ``factor`` x ``factor`` block.
 
@@ -67,17 +84,16 @@ def pool_ndvi(ndvi: jax.Array, factor: int = 4, method: str = "mean") -> jax.Arr
     Returns:
         ``(..., H/f, W/f, 1)``; NaN only where a block holds no observation.
     """
+    if method == "mean":
+        return mean_pool(ndvi, factor)
     blocks = to_blocks(ndvi, factor)
     known = jnp.isfinite(blocks)
     count = known.sum(axis=-2)
     blocks = jnp.where(known, blocks, 0.0)
-    some = jnp.maximum(count, 1)
-    if method == "mean":
-        pooled = blocks.sum(axis=-2) / some
-    else:  # in units of the block's largest value; a block of zeros has no fourth root worth a gradient
-        scale = jax.lax.stop_gradient(jnp.abs(blocks).max(axis=-2))
-        positive = scale > 0
-        relative = blocks / jnp.expand_dims(jnp.where(positive, scale, 1.0), -2)
-        fourth = jnp.where(positive, (relative**4).sum(axis=-2) / some, 1.0)
-        pooled = jnp.where(positive, scale * fourth**0.25, 0.0)
+    # In units of the block's largest value; a block of zeros has no fourth root worth a gradient.
+    scale = jax.lax.stop_gradient(jnp.abs(blocks).max(axis=-2))
+    positive = scale > 0
+    relative = blocks / jnp.expand_dims(jnp.where(positive, scale, 1.0), -2)
+    fourth = jnp.where(positive, (relative**4).sum(axis=-2) / jnp.maximum(count, 1), 1.0)
+    pooled = jnp.where(positive, scale * fourth**0.25, 0.0)
     return jnp.where(count > 0, pooled, jnp.nan)

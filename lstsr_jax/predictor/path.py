@@ -13,12 +13,11 @@ import jax.numpy as jnp
 from lstsr_jax.config import ModelConfig
 from lstsr_jax.ops.energy import conserve_energy
 from lstsr_jax.ops.resize import upsample
+from lstsr_jax.predictor.guides import given, guide_channels
 
 Network = Callable[[jax.Array], jax.Array]
-"""Normalised ILR ``(B, H, W, 1)``, or ILR, NDVI and its mask ``(B, H, W, 3)`` -> normalised fine ``(B, H, W, 1)``."""
-
-NDVI_CENTRE, NDVI_SCALE = 0.5, 0.25
-"""What a guided network sees of NDVI: zero at the centre, one unit per scale; zero also where there is none."""
+"""Normalised ILR ``(B, H, W, 1)``, or ILR and each guide with its mask ``(B, H, W, 1 + 2n)`` -> normalised fine
+``(B, H, W, 1)``."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,8 +50,8 @@ class Normalization:
 
 
 def input_channels(config: ModelConfig) -> int:
-    """Channels of what the network sees: ILR, and for a guided one NDVI and its mask."""
-    return 3 if config.guide == "ndvi" else 1
+    """Channels of what the network sees: ILR, and each of its guides with a mask."""
+    return 1 + 2 * len(config.guides)
 
 
 def normalization_for(config: ModelConfig, train_max_k: float) -> Normalization:
@@ -61,30 +60,28 @@ def normalization_for(config: ModelConfig, train_max_k: float) -> Normalization:
     return Normalization(config.normalization, scale_k)
 
 
-def guide_channels(ndvi: jax.Array) -> jax.Array:
-    """Fine NDVI ``(B, H, W, 1)`` with NaN gaps as a network sees it: normalised values and a mask, ``(B, H, W, 2)``."""
-    known = jnp.isfinite(ndvi)
-    values = jnp.where(known, (jnp.where(known, ndvi, 0) - NDVI_CENTRE) / NDVI_SCALE, 0)
-    return jnp.concatenate([values, known.astype(values.dtype)], axis=-1)
-
-
 def coarse_to_fine(
     network: Network,
     coarse: jax.Array,
     config: ModelConfig,
     normalization: Normalization,
     ndvi: jax.Array | None = None,
+    *,
+    elevation: jax.Array | None = None,
 ) -> jax.Array:
     """Super-resolve ``(B, h, w, 1)`` K without gaps to ``(B, h*f, w*f, 1)`` K with any network.
 
-    Pure: differentiable in the coarse field and in whatever the network closes over. A guided network also sees
-    ``ndvi``, ``(B, h*f, w*f, 1)`` with NaN gaps; None is NDVI that is missing everywhere.
+    Pure: differentiable in the coarse field and in whatever the network closes over. A guided network also sees those
+    of ``ndvi`` and ``elevation`` (m) that ``config.guide`` names, ``(B, h*f, w*f, 1)`` with NaN gaps; None is a guide
+    that is missing everywhere.
     """
     ilr = upsample(coarse, config.factor, config.upsampling)
     centre = normalization.centre(ilr)
     seen = (ilr - centre) / normalization.scale_k
-    if config.guide == "ndvi":
-        guide = jnp.full_like(ilr, jnp.nan) if ndvi is None else ndvi
-        seen = jnp.concatenate([seen, guide_channels(guide)], axis=-1)
+    if config.guides:
+        fields = given(ndvi=ndvi, elevation=elevation)
+        nowhere = jnp.full_like(ilr, jnp.nan)
+        guides = [guide_channels(fields.get(name, nowhere), name, config.factor) for name in config.guides]
+        seen = jnp.concatenate([seen, *guides], axis=-1)
     fine = network(seen) * normalization.scale_k + centre
     return conserve_energy(fine, coarse) if config.conserve_energy else fine

@@ -1,9 +1,9 @@
 """A trained model as a pure function of the coarse field, on disk and in memory."""
 
 import dataclasses
-import functools
 import hashlib
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from lstsr_jax.predictor.checkpoint import (
     training_step,
     write_checkpoint,
 )
+from lstsr_jax.predictor.guides import CHANNELS, Guides, given, guides_of
 from lstsr_jax.predictor.path import Normalization, coarse_to_fine, input_channels
 from lstsr_jax.predictor.provenance import Provenance
 from lstsr_jax.predictor.resolver import FunctionResolver, SpreadCalibration, SuperResolver
@@ -42,10 +43,10 @@ class Predictor:
 
     ``predictor(coarse)`` maps ``(B, h, w, 1)`` K without NaN to ``(B, h*f, w*f, 1)`` K: one NaN makes the whole of its
     image NaN, so :func:`lstsr_jax.fill_gaps` comes first, as :func:`lstsr_jax.super_resolve_scene` does. A guided model
-    takes ``predictor(coarse, ndvi)`` with fine NDVI ``(B, h*f, w*f, 1)``, NaN where there is none. It is jitted and may
-    be used under ``jax.jit``, ``jax.grad`` and ``jax.vmap``. It is a :class:`lstsr_jax.SuperResolver`, and a pytree
-    whose leaves are the variables: they are bound to no device until :func:`jax.device_put` places them, and follow the
-    placement of ``coarse``.
+    takes ``predictor(coarse, ndvi, elevation=elevation)``, or what there is of its ``guides``: fine NDVI and elevation
+    in m, ``(B, h*f, w*f, 1)``, NaN where there is none. It is jitted and may be used under ``jax.jit``, ``jax.grad``
+    and ``jax.vmap``. It is a :class:`lstsr_jax.SuperResolver`, and a pytree whose leaves are the variables: they are
+    bound to no device until :func:`jax.device_put` places them, and follow the placement of ``coarse``.
     """
 
     variables: Variables
@@ -73,21 +74,27 @@ class Predictor:
         network = self.own_module or f"{model.name}, width {model.width}"
         return f"Predictor({network}, guide {model.guide}, {count:,} parameters)"
 
-    def __call__(self, coarse: jax.Array, ndvi: jax.Array | None = None) -> jax.Array:
+    def __call__(
+        self, coarse: jax.Array, ndvi: jax.Array | None = None, *, elevation: jax.Array | None = None
+    ) -> jax.Array:
         """Super-resolve a batch of coarse fields.
 
         Raises:
-            ValueError: if ``coarse`` is not ``(B, h, w, 1)``, or NDVI is given that does not fit it or the model.
+            ValueError: if ``coarse`` is not ``(B, h, w, 1)``, or a guide is given that does not fit it or the model.
         """
-        answer: jax.Array = (_predict_mean if self.ensembles else _predict)(self, *self._checked(coarse, ndvi))
-        return answer
+        answer = _predict_mean if self.ensembles else _predict
+        fine: jax.Array = answer(self, *self._checked(coarse, given(ndvi=ndvi, elevation=elevation)))
+        return fine
 
-    def ensemble(self, coarse: jax.Array, ndvi: jax.Array | None = None) -> tuple[jax.Array, jax.Array]:
+    def ensemble(
+        self, coarse: jax.Array, ndvi: jax.Array | None = None, *, elevation: jax.Array | None = None
+    ) -> tuple[jax.Array, jax.Array]:
         """The self-ensemble: the network run in the eight flips and rotations of its input, compiled as a whole.
 
         Args:
             coarse: as for a call.
             ndvi: as for a call.
+            elevation: as for a call.
 
         Returns:
             Mean over the ``orientations`` it was trained with, and standard deviation over all eight, both
@@ -96,22 +103,22 @@ class Predictor:
         Raises:
             ValueError: as for a call.
         """
-        found: tuple[jax.Array, jax.Array] = _predict_ensemble(self, *self._checked(coarse, ndvi))
+        guides = given(ndvi=ndvi, elevation=elevation)
+        found: tuple[jax.Array, jax.Array] = _predict_ensemble(self, *self._checked(coarse, guides))
         return found
 
-    def _checked(self, coarse: jax.Array, ndvi: jax.Array | None) -> tuple[jax.Array, ...]:
+    def _checked(self, coarse: jax.Array, guides: Guides) -> tuple[jax.Array, dict[str, jax.Array]]:
         coarse = as_float("coarse", coarse)
         require_image("coarse", coarse.shape)
         if coarse.ndim != 4 or coarse.shape[-1] != 1:
             raise ValueError(f"coarse must be (B, h, w, 1) in kelvin, got {coarse.shape}: add or select axes")
-        if ndvi is None:
-            return (coarse,)
-        if not self.guided:
-            raise ValueError("this model is not guided by NDVI: call predictor(coarse)")
-        ndvi = as_float("ndvi", ndvi)
-        if require_refinement(ndvi.shape, coarse.shape) != self.factor:
-            raise ValueError(f"ndvi {ndvi.shape} must be coarse {coarse.shape} times the factor {self.factor}")
-        return coarse, ndvi
+        fields = {name: as_float(name, field) for name, field in guides.items()}
+        for name, field in fields.items():
+            if name not in self.guides:
+                raise ValueError(f"this model is not guided by {CHANNELS[name].text}: leave {name} out")
+            if require_refinement(field.shape, coarse.shape) != self.factor:
+                raise ValueError(f"{name} {field.shape} must be coarse {coarse.shape} times the factor {self.factor}")
+        return coarse, fields
 
     def __hash__(self) -> int:
         """Of everything but the arrays."""
@@ -172,13 +179,18 @@ class Predictor:
 
     @property
     def guided(self) -> bool:
-        """Whether the model takes NDVI."""
-        return self.config.guide == "ndvi"
+        """Whether the model takes any guide."""
+        return bool(self.guides)
+
+    @property
+    def guides(self) -> tuple[str, ...]:
+        """The guides it takes, such as ``("ndvi", "elevation")``; without one it answers as where all is missing."""
+        return self.config.guides
 
     @property
     def needs_ndvi(self) -> bool:
-        """As ``guided``: without NDVI a guided model answers too, as where all of it is missing."""
-        return self.guided
+        """Whether NDVI is among its ``guides``."""
+        return "ndvi" in self.guides
 
     @property
     def conserves_energy(self) -> bool:
@@ -220,27 +232,37 @@ def with_energy(resolver: SuperResolver, conserve: bool | None) -> SuperResolver
         return dataclasses.replace(resolver, denoises=not conserve)
     if isinstance(resolver, FunctionResolver):
         return dataclasses.replace(resolver, conserves_energy=conserve)
-    return FunctionResolver(resolver, resolver.factor, resolver.needs_ndvi, conserve)
+    others = tuple(name for name in guides_of(resolver) if name != "ndvi")
+    return FunctionResolver(resolver, resolver.factor, resolver.needs_ndvi, conserve, other_guides=others)
 
 
 @jax.jit
-def _predict(predictor: Predictor, coarse: jax.Array, ndvi: jax.Array | None = None) -> jax.Array:
+def _predict(predictor: Predictor, coarse: jax.Array, guides: dict[str, jax.Array]) -> jax.Array:
     def network(x: jax.Array) -> jax.Array:
         return predictor.module.apply(predictor.variables, x)  # type: ignore[return-value]
 
-    return coarse_to_fine(network, coarse, predictor.config, predictor.normalization, ndvi)
+    return coarse_to_fine(network, coarse, predictor.config, predictor.normalization, **guides)
+
+
+def _orientable(predictor: Predictor, guides: dict[str, jax.Array]) -> Callable[..., jax.Array]:
+    """The network as a function of the coarse field and these guides in order, which are turned alike."""
+    return lambda coarse, *fields: _predict(predictor, coarse, dict(zip(guides, fields, strict=True)))
 
 
 @jax.jit
-def _predict_mean(predictor: Predictor, *inputs: jax.Array) -> jax.Array:
+def _predict_mean(predictor: Predictor, coarse: jax.Array, guides: dict[str, jax.Array]) -> jax.Array:
     conserve, known = predictor.config.conserve_energy, predictor.orientations
-    return known_mean(functools.partial(_predict, predictor), *inputs, conserve=conserve, known=known, traced=True)
+    network = _orientable(predictor, guides)
+    return known_mean(network, coarse, *guides.values(), conserve=conserve, known=known, traced=True)
 
 
 @jax.jit
-def _predict_ensemble(predictor: Predictor, *inputs: jax.Array) -> tuple[jax.Array, jax.Array]:
+def _predict_ensemble(
+    predictor: Predictor, coarse: jax.Array, guides: dict[str, jax.Array]
+) -> tuple[jax.Array, jax.Array]:
     conserve, known = predictor.conserves_energy, predictor.orientations
-    return mean_and_spread(functools.partial(_predict, predictor), *inputs, conserve=conserve, known=known, traced=True)
+    network = _orientable(predictor, guides)
+    return mean_and_spread(network, coarse, *guides.values(), conserve=conserve, known=known, traced=True)
 
 
 def save_predictor(directory: str | Path, predictor: Predictor) -> None:

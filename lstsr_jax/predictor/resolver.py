@@ -7,6 +7,7 @@ from typing import Any, Protocol, runtime_checkable
 import jax
 import numpy as np
 
+from lstsr_jax.predictor.guides import Guides, call_guided, given
 from lstsr_jax.predictor.self_ensemble import mean_and_spread
 
 DEFAULT_FACTOR = 4
@@ -17,7 +18,9 @@ DEFAULT_FACTOR = 4
 class SuperResolver(Protocol):
     """A method: a network (:class:`lstsr_jax.Predictor`), an interpolation, or any function that is wrapped.
 
-    Fields are ``(B, h, w, 1)`` K without gaps and ``(B, h*f, w*f, 1)``; NDVI is NaN where there is none.
+    Fields are ``(B, h, w, 1)`` K without gaps and ``(B, h*f, w*f, 1)``; NDVI is NaN where there is none. One that takes
+    other guides names them all in an attribute ``guides``, such as ``("ndvi", "elevation")``, and is called with those
+    that there are by name: ``(coarse, ndvi, elevation=elevation)``.
     """
 
     @property
@@ -83,6 +86,7 @@ class FunctionResolver:
         whole_field: fits something to the field, which it takes as a whole with its NaN gaps: maps are not tiled.
         reports_progress: whether the function takes ``progress=``, which is told how many of its parts are done.
         name: of the method.
+        other_guides: guides beside NDVI that it takes, by name.
     """
 
     function: Callable[..., Any]
@@ -93,28 +97,41 @@ class FunctionResolver:
     whole_field: bool = False
     reports_progress: bool = False
     name: str = "function"
+    other_guides: tuple[str, ...] = ()
+
+    @property
+    def guides(self) -> tuple[str, ...]:
+        """All guides that it takes."""
+        return (*(("ndvi",) if self.needs_ndvi else ()), *self.other_guides)
 
     @property
     def map_calibration(self) -> SpreadCalibration | None:
         """As ``calibration``."""
         return self.calibration
 
-    def __call__(self, coarse: jax.Array, ndvi: jax.Array | None = None) -> Any:
+    def __call__(self, coarse: jax.Array, ndvi: jax.Array | None = None, **others: jax.Array) -> Any:
         """What the function answers.
 
         Raises:
             ValueError: if it needs NDVI and is given none.
         """
-        return self.function(*self._inputs(coarse, ndvi))
+        return call_guided(self.function, coarse, self._given(ndvi, others))
 
-    def ensemble(self, coarse: jax.Array, ndvi: jax.Array | None = None) -> tuple[jax.Array, jax.Array]:
+    def ensemble(
+        self, coarse: jax.Array, ndvi: jax.Array | None = None, **others: jax.Array
+    ) -> tuple[jax.Array, jax.Array]:
         """Mean and standard deviation over the eight flips and rotations; corrected if it conserves energy."""
-        return mean_and_spread(self.function, *self._inputs(coarse, ndvi), conserve=self.conserves_energy)
+        guides = self._given(ndvi, others)
 
-    def _inputs(self, coarse: jax.Array, ndvi: jax.Array | None) -> tuple[jax.Array, ...]:
+        def function(coarse: jax.Array, *fields: jax.Array) -> Any:
+            return call_guided(self.function, coarse, dict(zip(guides, fields, strict=True)))
+
+        return mean_and_spread(function, coarse, *guides.values(), conserve=self.conserves_energy)
+
+    def _given(self, ndvi: jax.Array | None, others: Guides) -> Guides:
         if self.needs_ndvi and ndvi is None:
             raise ValueError(f"{self.name} needs fine NDVI beside the coarse LST: give ndvi")
-        return (coarse,) if ndvi is None else (coarse, ndvi)
+        return given(ndvi=ndvi, **others)
 
 
 def as_super_resolver(

@@ -15,7 +15,7 @@ _correct = jax.jit(conserve_energy)
 def mean_and_spread(
     predictor: Callable[..., Any],
     coarse: jax.Array,
-    *ndvi: jax.Array,
+    *guides: jax.Array,
     conserve: bool,
     known: str = "dihedral",
     traced: bool = False,
@@ -26,9 +26,9 @@ def mean_and_spread(
     training enter the mean.
 
     Args:
-        predictor: ``(B, h, w, 1)`` K (and ``(B, h*f, w*f, 1)`` NDVI) -> ``(B, h*f, w*f, 1)`` K.
+        predictor: ``(B, h, w, 1)`` K (and guides ``(B, h*f, w*f, 1)``) -> ``(B, h*f, w*f, 1)`` K.
         coarse: ``(B, h, w, 1)`` K without gaps.
-        ndvi: fine NDVI, if the predictor takes it.
+        guides: fine NDVI and the like, if the predictor takes any: turned with the field.
         conserve: correct the mean, and for the spread each of the eight, so that pooling it gives ``coarse``.
         known: ``none``, ``flip`` (left-right) or ``dihedral``: the augmentation of its training.
         traced: trace the predictor once for all orientations of one shape (:func:`jax.lax.map`) in place of calling it
@@ -37,7 +37,7 @@ def mean_and_spread(
     Returns:
         Two arrays ``(B, h*f, w*f, 1)`` K.
     """
-    every = _answers(predictor, (coarse, *ndvi), ORIENTATIONS, traced)
+    every = _answers(predictor, (coarse, *guides), ORIENTATIONS, traced)
     mean = _mean(every[: len(SUBGROUPS[known])], coarse, conserve)
     if conserve:
         every = _correct(every, jnp.broadcast_to(coarse, (len(ORIENTATIONS), *coarse.shape)))
@@ -47,13 +47,13 @@ def mean_and_spread(
 def known_mean(
     predictor: Callable[..., Any],
     coarse: jax.Array,
-    *ndvi: jax.Array,
+    *guides: jax.Array,
     conserve: bool,
     known: str,
     traced: bool = False,
 ) -> jax.Array:
     """The mean of :func:`mean_and_spread` alone, from the orientations that a network knows."""
-    return _mean(_answers(predictor, (coarse, *ndvi), SUBGROUPS[known], traced), coarse, conserve)
+    return _mean(_answers(predictor, (coarse, *guides), SUBGROUPS[known], traced), coarse, conserve)
 
 
 def _mean(answers: jax.Array, coarse: jax.Array, conserve: bool) -> jax.Array:

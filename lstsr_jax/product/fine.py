@@ -1,6 +1,7 @@
 """The fine field of one scene with everything that is written beside it."""
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from rasterio.transform import Affine
 from lstsr_jax.errors import InputError
 from lstsr_jax.geo import Grid, Guide, Scene, aggregate_l4, refine_transform
 from lstsr_jax.ops.observed import PLAUSIBLE_K
-from lstsr_jax.product.guide import guide_of
+from lstsr_jax.product.guide import read_guides, warnings_of
 from lstsr_jax.product.methods import MapMethod
 from lstsr_jax.product.region import crop, inside, locate
 from lstsr_jax.product.settings import Inference, Selection
@@ -38,7 +39,8 @@ class FineScene:
         observed: share of the pixels on the globe (after a warp also in the box) that are observed, 0 to 1.
         warped: whether it was brought to another grid than the refined one of its source.
         calibrated: whether the spread is the error's standard deviation.
-        guide: the NDVI that was used, if any.
+        guides: the guides that were used, on the fine grid of what the method saw, by name.
+        guide_warnings: a line for each that helps less than it could.
     """
 
     lst: NDArray[np.float32]
@@ -51,7 +53,8 @@ class FineScene:
     observed: float
     warped: bool = False
     calibrated: bool = False
-    guide: Guide | None = None
+    guides: Mapping[str, Guide] = dataclasses.field(default_factory=dict)
+    guide_warnings: tuple[str, ...] = ()
 
     @property
     def spread_kind(self) -> str | None:
@@ -75,27 +78,31 @@ class Prepared:
         source: that part.
         steps: of the method on it and a margin around it.
         wanted: index of the part in what the method gives.
-        guide: the NDVI that is used, if any.
+        guides: the guides that are used, by name.
+        guide_warnings: a line for each that helps less than it could.
         calibrated: whether the method's spread is the error's standard deviation.
     """
 
     source: Scene
     steps: SceneSteps
     wanted: tuple[slice, slice]
-    guide: Guide | None
+    guides: Mapping[str, Guide]
+    guide_warnings: tuple[str, ...]
     calibrated: bool
 
 
 def prepare(scene: Scene, method: MapMethod, selection: Selection, inference: Inference) -> Prepared:
-    """What comes before the device's work: region, margin, NDVI and gap filling; arguments as :func:`super_resolve`."""
+    """What comes before the device's work: region, margin, guides, gap filling; arguments as :func:`super_resolve`."""
     method = method.asked_for(inference)
     region, factor = locate(scene, selection), method.factor
     context = region.grown(inference.overlap, scene.lst.shape)
     seen = crop(scene, context)
     _require_plausible(f"{scene.path}: observed LST", seen.lst)
-    guide = None if method.ndvi is None else guide_of(method.ndvi, seen, factor)
-    steps = method.begin(seen.lst, None if guide is None else guide.values, inference)
-    return Prepared(crop(scene, region), steps, region.within(context).slices(factor), guide, method.calibrated)
+    guides = read_guides(method.guides, seen, factor)
+    warnings = tuple(warnings_of(guides, seen, factor))
+    steps = method.begin(seen.lst, {name: guide.values for name, guide in guides.items()}, inference)
+    wanted = region.within(context).slices(factor)
+    return Prepared(crop(scene, region), steps, wanted, guides, warnings, method.calibrated)
 
 
 def finish(prepared: Prepared, computed: NDArray[np.float32]) -> FineScene:
@@ -126,7 +133,8 @@ def finish(prepared: Prepared, computed: NDArray[np.float32]) -> FineScene:
         residual_k=residual,
         observed=float(np.isfinite(source.lst).sum() / max(globe.sum(), 1)),
         calibrated=prepared.calibrated,
-        guide=prepared.guide,
+        guides=prepared.guides,
+        guide_warnings=prepared.guide_warnings,
     )
 
 
@@ -153,7 +161,7 @@ def super_resolve(
 
     Raises:
         OutsideError: if the scene does not reach the region.
-        InputError: if the region or the NDVI cannot be used.
+        InputError: if the region or a guide cannot be used.
     """
     prepared = prepare(scene, method, selection, inference)
     return finish(prepared, prepared.steps.compute(progress))

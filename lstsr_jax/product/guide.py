@@ -1,13 +1,33 @@
-"""NDVI for a scene: the file of its period and tile, brought to its fine grid."""
+"""Guides for a scene: NDVI of its period and tile, and elevation, brought to its fine grid."""
 
 import datetime
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
 from lstsr_jax.errors import InputError
-from lstsr_jax.geo import NDVI_PRODUCTS, GranuleError, Grid, Guide, NdviLibrary, Scene, read_guide
+from lstsr_jax.geo import (
+    NDVI_PRODUCTS,
+    GranuleError,
+    Grid,
+    Guide,
+    NdviLibrary,
+    Scene,
+    read_elevation,
+    read_guide,
+)
+from lstsr_jax.predictor import CHANNELS
+
+GIVE = {
+    "ndvi": "a MOD13Q1 or MOD13A2 file or a directory of them",
+    "elevation": "a DEM as GeoTIFF, in metres",
+}
+"""What to give as each guide."""
+_FINER = {"ndvi": "give MOD13Q1 (250 m)", "elevation": "give a DEM of 250 m or finer"}
+_COVERED = 0.99
+"""Share of the observed pixels that elevation covers where nothing is said about it."""
 
 
 class Placed(Protocol):
@@ -22,12 +42,16 @@ class Placed(Protocol):
         """Day of acquisition."""
 
 
-def find_guide(path: Path, scene: Placed) -> Path:
-    """The NDVI file for a scene: ``path`` itself, or of a directory the one of the scene's tile nearest in time.
+def find_guides(guides: Mapping[str, Path], scene: Placed) -> dict[str, Path]:
+    """The file of each guide for a scene: what was given, or, of a directory of NDVI, the one of its tile and period.
 
     Raises:
         InputError: if there is none.
     """
+    return {name: _find_ndvi(path, scene) if name == "ndvi" else path for name, path in guides.items()}
+
+
+def _find_ndvi(path: Path, scene: Placed) -> Path:
     if not path.is_dir():
         return path
     try:
@@ -40,27 +64,66 @@ def find_guide(path: Path, scene: Placed) -> Path:
     return found
 
 
-def guide_of(path: Path, scene: Scene, factor: int) -> Guide:
-    """NDVI on the fine grid of a scene.
+def read_guides(guides: Mapping[str, Path], scene: Scene, factor: int) -> dict[str, Guide]:
+    """Guides on the fine grid of a scene.
 
     Args:
-        path: NDVI file or a directory of them.
+        guides: a file for each, or a directory of NDVI.
         scene: whose place, tile and date count.
         factor: fine = coarse x factor.
 
     Raises:
-        InputError: if there is no such file, or it lies elsewhere.
+        InputError: if there is no such file, it is something else, or holds nothing over the scene.
     """
-    path = find_guide(path, scene)
-    grid = Grid((scene.lst.shape[0], scene.lst.shape[1]), scene.transform, scene.crs)
-    guide = read_guide(path, grid.refine(factor), near=scene.date)
-    if np.isnan(guide.values).all():
-        raise InputError(f"`ndvi` {path}: holds nothing over {scene.granule}; give the NDVI of tile {scene.tile}")
-    return guide
+    fine = Grid((scene.lst.shape[0], scene.lst.shape[1]), scene.transform, scene.crs).refine(factor)
+    found = {}
+    for name, path in find_guides(guides, scene).items():
+        found[name] = read_elevation(path, fine) if name == "elevation" else read_guide(path, fine, near=scene.date)
+        if np.isnan(found[name].values).all():
+            raise InputError(_nothing(name, found[name], scene))
+    return found
 
 
-def coarseness_warning(guide: Guide, factor: int) -> str:
+def _nothing(name: str, guide: Guide, scene: Scene) -> str:
+    head, place = f"`{name}` {guide.path}: holds nothing over {scene.granule}", f"of tile {scene.tile}"
+    if name == "ndvi":
+        return f"{head}; give the NDVI {place}"
+    why = "only gaps lie there" if guide.overlaps else "it lies elsewhere"
+    return f"{head}: {why}; give a DEM {place}"
+
+
+def warnings_of(guides: Mapping[str, Guide], scene: Scene, factor: int) -> list[str]:
+    """One line for each guide that is no finer than the LST, and for elevation that covers a part of it only."""
+    lines = [coarseness_warning(name, guide, factor) for name, guide in guides.items()]
+    if "elevation" in guides:
+        observed = np.isfinite(scene.lst).repeat(factor, 0).repeat(factor, 1)
+        share = np.isfinite(guides["elevation"].values[observed]).mean() if observed.any() else 1.0
+        if share < _COVERED:
+            covers = f"covers {share:.0%} of what is observed; the rest is mapped without it"
+            lines.append(f"`elevation` {guides['elevation'].path.name}: {covers}")
+    return [line for line in lines if line]
+
+
+def coarseness_warning(name: str, guide: Guide, factor: int) -> str:
     """One line if the pixels of a guide are no finer than the LST's, ``factor`` fine ones; else nothing."""
     if guide.pixel < 0.75 * factor:
         return ""
-    return f"`ndvi` {guide.path.name}: no finer than the LST, nothing in it sharpens the map; give MOD13Q1 (250 m)"
+    return f"`{name}` {guide.path.name}: no finer than the LST, nothing in it sharpens the map; {_FINER[name]}"
+
+
+def missing_line(name: str, taken: tuple[str, ...], given: Mapping[str, Path]) -> str:
+    """One line if a network takes guides that are not given; else nothing.
+
+    Args:
+        name: of the network.
+        taken: the guides that it takes.
+        given: those that there are.
+    """
+    missing = [guide for guide in taken if guide not in given]
+    if not missing:
+        return ""
+    texts = " and ".join(CHANNELS[guide].text for guide in missing)
+    rest = " and ".join(["LST", *(CHANNELS[guide].text for guide in taken if guide in given)])
+    them = "it is" if len(missing) == 1 else "they are"
+    remedy = "; ".join(f"`{guide}` takes {GIVE[guide]}" for guide in missing)
+    return f"{name} is guided by {texts}; {them} not given, so maps are made from {rest} alone ({remedy})"

@@ -20,7 +20,7 @@ class SourceFile:
     """A file that a product is made from, as it is now.
 
     Attributes:
-        role: ``lst`` (the layer and what is read with it) or ``ndvi``.
+        role: ``lst`` (the layer and what is read with it) or the name of a guide, such as ``ndvi``.
         path: where it is.
         size: in bytes.
         mtime_ns: its modification time.
@@ -61,19 +61,19 @@ class SourceFile:
         return record.get("sha256") == self.sha256
 
 
-def sources_of(layer: LstLayer, ndvi: Path | None) -> tuple[SourceFile, ...]:
+def sources_of(layer: LstLayer, guides: Mapping[str, Path]) -> tuple[SourceFile, ...]:
     """The files that a layer's product is made from, as they are now.
 
     Args:
         layer: of which product.
-        ndvi: the file that is used, if any.
+        guides: the file of each guide that is used, by its name.
 
     Raises:
         InputError: if one is not there.
     """
     try:
         lst = [SourceFile.of("lst", path) for path in sorted(with_companions([layer]))]
-        return (*lst, *([] if ndvi is None else [SourceFile.of("ndvi", ndvi)]))
+        return (*lst, *(SourceFile.of(name, path) for name, path in guides.items()))
     except OSError as error:
         raise InputError(f"{error.filename or layer.path}: {error.strerror or error}; check the path") from error
 

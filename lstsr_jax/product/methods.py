@@ -1,6 +1,7 @@
 """What a product is made by, and what is recorded of it."""
 
 import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -8,14 +9,22 @@ from numpy.typing import NDArray
 
 from lstsr_jax.errors import InputError
 from lstsr_jax.methods import METHODS, method
-from lstsr_jax.predictor import Calibrated, SuperResolver, load_predictor, with_energy
+from lstsr_jax.predictor import (
+    CHANNELS,
+    Calibrated,
+    SuperResolver,
+    given,
+    guides_of,
+    load_predictor,
+    with_energy,
+)
 from lstsr_jax.predictor.checkpoint import checkpoint_name
 from lstsr_jax.predictor.provenance import Provenance
+from lstsr_jax.product.guide import GIVE
 from lstsr_jax.product.settings import Inference
 from lstsr_jax.scene import SceneSteps
 
 Field = NDArray[np.float32]
-_GIVE_NDVI = "a MOD13Q1 or MOD13A2 file or a directory of them"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,7 +35,7 @@ class MapMethod:
         resolver: the method.
         name: of the network's model, or of the method.
         checkpoint: fingerprint of the network, or "none".
-        ndvi: NDVI file or directory, if it takes any.
+        guides: files of the guides it takes, by name; NDVI also a directory.
         model: what the network was asked for by: a shipped model's name such as ``default``, or that of its workdir.
         provenance: where the network comes from and what it was trained on, if it says so.
     """
@@ -34,7 +43,7 @@ class MapMethod:
     resolver: SuperResolver
     name: str
     checkpoint: str = "none"
-    ndvi: Path | None = None
+    guides: Mapping[str, Path] = dataclasses.field(default_factory=dict)
     model: str = ""
     provenance: Provenance | None = None
 
@@ -65,22 +74,26 @@ class MapMethod:
             raise InputError(f"`jobs` {inference.jobs}: a network has the whole device by itself; leave it out")
         return dataclasses.replace(self, resolver=with_energy(self.resolver, inference.conserve_energy))
 
-    def begin(self, lst: Field, ndvi: Field | None, inference: Inference) -> SceneSteps:
-        """The steps from LST ``(H, W)`` K with gaps, and fine NDVI, to the map."""
-        return SceneSteps.begin(self.resolver, lst, ndvi, spread=inference.spread, tiling=inference.tiling())
+    def begin(self, lst: Field, guides: Mapping[str, Field], inference: Inference) -> SceneSteps:
+        """The steps from LST ``(H, W)`` K with gaps, and fine guides, to the map."""
+        return SceneSteps.begin(self.resolver, lst, guides, spread=inference.spread, tiling=inference.tiling())
 
 
-def choose_method(checkpoint: str | None, name: str | None, ndvi: Path | None = None) -> MapMethod:
+def choose_method(
+    checkpoint: str | None, name: str | None, ndvi: Path | None = None, elevation: Path | None = None
+) -> MapMethod:
     """Set up the method that a command asks for.
 
     Args:
         checkpoint: directory or name that :func:`lstsr_jax.load_predictor` takes, or None.
         name: of a method of :data:`lstsr_jax.methods.METHODS`, or None for the network of the checkpoint.
-        ndvi: NDVI file or directory, for methods and networks that need it.
+        ndvi: NDVI file or directory, for methods that need it and networks that are guided by it.
+        elevation: DEM, for networks that are guided by it.
 
     Raises:
         InputError: if there is no checkpoint, or the settings do not go together.
     """
+    guides: dict[str, Path] = given(ndvi=ndvi, elevation=elevation)
     if checkpoint and name:
         raise InputError(f"`method` {name}: is made without a network; leave `checkpoint` or `method` out")
     if checkpoint:
@@ -89,19 +102,19 @@ def choose_method(checkpoint: str | None, name: str | None, ndvi: Path | None = 
             predictor,
             predictor.config.name,
             predictor.fingerprint,
-            ndvi,
+            guides,
             checkpoint_name(str(checkpoint)),
             predictor.provenance,
         )
     elif name:
-        chosen = MapMethod(method(name), name, ndvi=ndvi)
+        chosen = MapMethod(method(name), name, guides=guides)
     else:
         models = "a shipped model such as default, a training workdir or a checkpoint"
         raise InputError(f"`checkpoint`: give {models}, or `method` bicubic to do without")
-    if chosen.resolver.needs_ndvi and ndvi is None:
-        if name:
-            raise InputError(f"`method` {name}: needs `ndvi`, {_GIVE_NDVI}")
-        raise InputError(f"`ndvi`: this network is guided by NDVI; give {_GIVE_NDVI}")
-    if not chosen.resolver.needs_ndvi and ndvi is not None:
-        raise InputError(f"`ndvi`: {name or 'this network'} takes no NDVI; leave it out")
+    if name and chosen.resolver.needs_ndvi and ndvi is None:
+        raise InputError(f"`method` {name}: needs `ndvi`, {GIVE['ndvi']}")
+    for guide in guides:
+        if guide not in guides_of(chosen.resolver):
+            text = CHANNELS[guide].text
+            raise InputError(f"`{guide}`: {name or chosen.model} takes no {text}; leave it out")
     return chosen

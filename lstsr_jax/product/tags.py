@@ -3,19 +3,20 @@
 import lstsr_jax
 from lstsr_jax.errors import printable
 from lstsr_jax.geo import Scene
+from lstsr_jax.predictor import guides_of
 from lstsr_jax.product.fine import FineScene
-from lstsr_jax.product.guide import coarseness_warning
+from lstsr_jax.product.guide import coarseness_warning, missing_line
 from lstsr_jax.product.methods import MapMethod
 from lstsr_jax.product.times import observation_time
 
 
 def warnings_of(fine: FineScene, method: MapMethod) -> tuple[str, ...]:
     """What makes a map worse than it could be, in lines."""
-    guide = coarseness_warning(fine.guide, method.factor) if fine.guide else ""
+    missing = missing_line(method.model or method.name, guides_of(method.resolver), method.guides)
     provenance = method.provenance
     product = provenance.foreign_products([fine.source.product]) if provenance else ""
     place = provenance.foreign_tiles([fine.source.tile]) if provenance else ""
-    return tuple(line for line in (guide, product, place) if line)
+    return tuple(line for line in (missing, *fine.guide_warnings, product, place) if line)
 
 
 def note_of(fine: FineScene, method: MapMethod) -> str:
@@ -69,9 +70,10 @@ def _energy_tags(fine: FineScene, method: MapMethod) -> dict[str, str]:
 
 
 def _guide_tags(fine: FineScene, factor: int) -> dict[str, str]:
-    """Which NDVI was used, and whether anything finer than the LST was in it."""
-    if fine.guide is None:
-        return {}
-    pixel = f"{fine.guide.pixel / factor:.2g} of the LST's pixel"
-    finer = "" if not coarseness_warning(fine.guide, factor) else ": nothing finer than the LST is in it"
-    return {"ndvi_file": fine.guide.path.name, "ndvi_resolution": f"{pixel}{finer}"}
+    """Which file of each guide was used, and whether anything finer than the LST was in it."""
+    tags: dict[str, str] = {}
+    for name, guide in fine.guides.items():
+        pixel = f"{guide.pixel / factor:.2g} of the LST's pixel"
+        finer = ": nothing finer than the LST is in it" if coarseness_warning(name, guide, factor) else ""
+        tags |= {f"{name}_file": guide.path.name, f"{name}_resolution": f"{pixel}{finer}"}
+    return tags

@@ -17,7 +17,7 @@ from lstsr_jax.geo.names import TIFF_SUFFIXES
 from lstsr_jax.product.claims import Claims
 from lstsr_jax.product.files import output_path, read_tags, require_format, write
 from lstsr_jax.product.fine import Prepared, finish, prepare
-from lstsr_jax.product.guide import find_guide
+from lstsr_jax.product.guide import find_guides
 from lstsr_jax.product.identity import Identity, options_of, sources_of
 from lstsr_jax.product.methods import MapMethod
 from lstsr_jax.product.mosaic import drop_mosaics
@@ -85,7 +85,7 @@ class Begun(NamedTuple):
     Attributes:
         layer: which.
         path: of its product.
-        method: with the NDVI file that is used.
+        method: with the files of the guides that are used.
         identity: of the product.
         tags: of the identity, from before the files were read.
         prepared: for the method.
@@ -172,11 +172,10 @@ def _begin(layer: LstLayer, job: Job) -> Begun | Outcome:
     except GranuleError:  # only its content says what it is, or where
         name = scene = layer.read(selection.policy())
     path = output_path(output.output_dir, name.granule, layer.overpass, method.factor, output.format)
-    if method.ndvi is not None:
-        ndvi = find_guide(method.ndvi, name)
-        check_with_manifest(ndvi, verify=selection.verify)
-        method = dataclasses.replace(method, ndvi=ndvi)
-    sources = sources_of(layer, method.ndvi)
+    method = dataclasses.replace(method, guides=find_guides(method.guides, name))
+    for guide in method.guides.values():
+        check_with_manifest(guide, verify=selection.verify)
+    sources = sources_of(layer, method.guides)
     identity = Identity(sources, method.name, method.checkpoint, _options(layer, job))
     rival, begun = job.claims.take(path, layer.path), None
     try:

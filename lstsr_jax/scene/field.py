@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lstsr_jax.predictor import SuperResolver
+from lstsr_jax.predictor import SuperResolver, given
 from lstsr_jax.scene.steps import SceneSteps
 from lstsr_jax.scene.tiling import Progress, Tiling
 
@@ -19,6 +19,7 @@ def super_resolve_scene(
     lst: ArrayLike,
     ndvi: ArrayLike | None = None,
     *,
+    elevation: ArrayLike | None = None,
     conserve_energy: bool | None = None,
     tile: int = Tiling.tile,
     overlap: int = Tiling.overlap,
@@ -38,6 +39,7 @@ def super_resolve_scene(
         lst: ``(H, W)`` in K, 150 to 400 where observed; not finite, or masked in a numpy masked array, means not
             observed.
         ndvi: ``(H*f, W*f)``, NaN where there is none: for a predictor guided by it, which is called with both.
+        elevation: ``(H*f, W*f)`` in m, likewise.
         conserve_energy: correct the result so that ``l4_pool(result, f)`` is ``lst`` where observed; None does so
             if the predictor ``conserves_energy``.
         tile: side of a tile in coarse pixels. A scene smaller than that is padded by its edge, and cropped.
@@ -49,12 +51,13 @@ def super_resolve_scene(
         ``(H*f, W*f)`` float32 in K, NaN exactly where the coarse pixel is not observed.
 
     Raises:
-        ValueError: if ``lst`` is not ``(H, W)`` or not in kelvin, ``ndvi`` does not fit it or is outside -1 to 1, the
-            tiling is impossible, or the predictor returns another shape.
+        ValueError: if ``lst`` is not ``(H, W)`` or not in kelvin, a guide does not fit it, is outside its range
+            (NDVI -1 to 1, elevation -500 to 9000 m) or not taken by the predictor, the tiling is impossible, or the
+            predictor returns another shape.
         InputError: if the predictor returns values that are not finite.
     """
-    tiling = Tiling(tile, overlap, batch)
-    steps = SceneSteps.begin(predictor, lst, ndvi, conserve_energy=conserve_energy, tiling=tiling)
+    tiling, guides = Tiling(tile, overlap, batch), given(ndvi=ndvi, elevation=elevation)
+    steps = SceneSteps.begin(predictor, lst, guides, conserve_energy=conserve_energy, tiling=tiling)
     return steps.finish(steps.compute(progress))[0]
 
 
@@ -63,6 +66,7 @@ def super_resolve_spread(
     lst: ArrayLike,
     ndvi: ArrayLike | None = None,
     *,
+    elevation: ArrayLike | None = None,
     conserve_energy: bool | None = None,
     tile: int = Tiling.tile,
     overlap: int = Tiling.overlap,
@@ -82,6 +86,7 @@ def super_resolve_spread(
         predictor: as for :func:`super_resolve_scene`; it is called eight times per batch.
         lst: as there.
         ndvi: as there.
+        elevation: as there.
         conserve_energy: as there; also applied to each of the eight.
         tile: as there.
         overlap: as there.
@@ -95,8 +100,8 @@ def super_resolve_spread(
         ValueError: as there.
         InputError: as there.
     """
-    tiling = Tiling(tile, overlap, batch)
-    steps = SceneSteps.begin(predictor, lst, ndvi, conserve_energy=conserve_energy, spread=True, tiling=tiling)
+    tiling, guides = Tiling(tile, overlap, batch), given(ndvi=ndvi, elevation=elevation)
+    steps = SceneSteps.begin(predictor, lst, guides, conserve_energy=conserve_energy, spread=True, tiling=tiling)
     mean, deviation = steps.finish(steps.compute(progress))
     assert deviation is not None
     return mean, deviation

@@ -5,7 +5,8 @@ Fields are ``(H, W)`` in kelvin; NaN means no observation.
 
 import dataclasses
 import functools
-from collections.abc import Callable
+import types
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
@@ -16,9 +17,19 @@ from numpy.typing import ArrayLike, NDArray
 from lstsr_jax.errors import InputError
 from lstsr_jax.ops.energy import conserve_energy as _conserve
 from lstsr_jax.ops.gaps import fill_gaps
-from lstsr_jax.ops.observed import require_kelvin, require_ndvi, with_gaps
-from lstsr_jax.predictor import Calibrated, FunctionResolver, SuperResolver, as_super_resolver, with_energy
-from lstsr_jax.scene.tiling import Progress, Refine, Tiling, blend
+from lstsr_jax.ops.observed import require_kelvin, with_gaps
+from lstsr_jax.predictor import (
+    CHANNELS,
+    Calibrated,
+    FunctionResolver,
+    Guides,
+    SuperResolver,
+    as_super_resolver,
+    call_guided,
+    guides_of,
+    with_energy,
+)
+from lstsr_jax.scene.tiling import Progress, Tiling, blend
 
 Field = NDArray[np.float32]
 _STRIP = 64  # coarse rows corrected at a time
@@ -34,7 +45,7 @@ class SceneSteps:
         resolver: the method.
         field: ``(H, W)`` K with gaps.
         filled: the same without, as a method that works tile by tile sees it; None where nothing is observed.
-        guide: ``(H*f, W*f)``, if the method is guided.
+        guides: ``(H*f, W*f)`` each, by name, if the method is guided.
         spread: whether the spread is asked for.
         tiling: how the scene is cut.
     """
@@ -42,7 +53,7 @@ class SceneSteps:
     resolver: SuperResolver
     field: Field
     filled: Field | None
-    guide: Field | None
+    guides: Mapping[str, Field]
     spread: bool
     tiling: Tiling
 
@@ -51,13 +62,13 @@ class SceneSteps:
         cls,
         predictor: SuperResolver | Callable[..., Any],
         lst: ArrayLike,
-        ndvi: ArrayLike | None = None,
+        guides: Guides = types.MappingProxyType({}),
         *,
         conserve_energy: bool | None = None,
         spread: bool = False,
         tiling: Tiling = Tiling(),
     ) -> "SceneSteps":
-        """Check what is asked for, and fill the gaps; arguments as :func:`lstsr_jax.super_resolve_scene`.
+        """Check what is asked for and fill the gaps; arguments as :func:`lstsr_jax.super_resolve_scene`, guides by name.
 
         Raises:
             ValueError: as there.
@@ -69,16 +80,19 @@ class SceneSteps:
                 f"lst must be (H, W) in kelvin, not empty, got {field.shape}: select one overpass and channel"
             )
         factor = resolver.factor
-        guide = None if ndvi is None else with_gaps("ndvi", ndvi).astype(np.float32)
-        if guide is not None and guide.shape != (field.shape[0] * factor, field.shape[1] * factor):
-            raise ValueError(f"ndvi {guide.shape} must be lst {field.shape} times the factor {factor}")
+        fields = {name: with_gaps(name, values).astype(np.float32) for name, values in guides.items()}
+        for name, values in fields.items():
+            if values.shape != (field.shape[0] * factor, field.shape[1] * factor):
+                raise ValueError(f"{name} {values.shape} must be lst {field.shape} times the factor {factor}")
+            if name != "ndvi" and name not in guides_of(resolver):
+                raise ValueError(f"this method is not guided by {CHANNELS[name].text}: leave {name} out")
         require_kelvin("lst", field)
-        if guide is not None:
-            require_ndvi("ndvi", guide)
+        for name, values in fields.items():
+            CHANNELS[name].require(name, values)
         observed = np.isfinite(field)
         field = np.where(observed, field, np.float32(np.nan))
         filled = np.asarray(_fill(field[..., None]))[..., 0] if observed.any() else None
-        return cls(resolver, field, filled, guide, spread, tiling)
+        return cls(resolver, field, filled, fields, spread, tiling)
 
     def compute(self, progress: Progress | None = None) -> Field:
         """The device's work.
@@ -95,20 +109,20 @@ class SceneSteps:
         factor, channels = self.resolver.factor, 2 if self.spread else 1
         if self.filled is None:
             return np.full((channels, self.field.shape[0] * factor, self.field.shape[1] * factor), np.nan, np.float32)
-        refine: Refine = self._mean_and_spread if self.spread else self.resolver
+        refine: Callable[..., Any] = self._mean_and_spread if self.spread else self.resolver
         if isinstance(self.resolver, FunctionResolver) and self.resolver.whole_field:
             if self.resolver.reports_progress and not self.spread:
                 refine = functools.partial(self.resolver.function, progress=progress)
             return self._in_one_piece(refine, channels)
         observed = np.isfinite(self.field)
         return blend(
-            refine,
+            functools.partial(call_guided, refine),
             self.filled,
             observed,
             self.tiling,
             factor=factor,
             channels=channels,
-            guide=self.guide,
+            guides=self.guides,
             progress=progress,
         )
 
@@ -128,16 +142,17 @@ class SceneSteps:
         calibration = self.resolver.map_calibration if isinstance(self.resolver, Calibrated) else None
         return fine[0], fine[1] if calibration is None else calibration.sigma(fine[1])
 
-    def _mean_and_spread(self, coarse: jax.Array, *guide: jax.Array) -> jax.Array:
-        return jnp.concatenate(self.resolver.ensemble(coarse, *guide), axis=-1)
+    def _mean_and_spread(self, coarse: jax.Array, *ndvi: jax.Array, **others: jax.Array) -> jax.Array:
+        return jnp.concatenate(self.resolver.ensemble(coarse, *ndvi, **others), axis=-1)
 
-    def _in_one_piece(self, refine: Refine, channels: int) -> Field:
+    def _in_one_piece(self, refine: Callable[..., Any], channels: int) -> Field:
         """``(C, H*f, W*f)`` of a method that fits something to the scene, and takes it with its gaps."""
-        seen = [jnp.asarray(values)[None, ..., None] for values in (self.field, self.guide) if values is not None]
-        result = np.array(refine(*seen), np.float32)
+        coarse = jnp.asarray(self.field)[None, ..., None]
+        seen = {name: jnp.asarray(values)[None, ..., None] for name, values in self.guides.items()}
+        result = np.array(call_guided(refine, coarse, seen), np.float32)
         expected = (1, *(side * self.resolver.factor for side in self.field.shape), channels)
         if result.shape != expected:
-            raise ValueError(f"predictor gave {result.shape} for {seen[0].shape}; {expected} is expected")
+            raise ValueError(f"predictor gave {result.shape} for {coarse.shape}; {expected} is expected")
         return np.moveaxis(result[0], -1, 0)
 
 

@@ -5,7 +5,8 @@ Lengths are in coarse pixels unless said otherwise; fine = coarse x factor.
 
 import dataclasses
 import itertools
-from collections.abc import Callable, Sequence
+import types
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -14,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Refine = Callable[..., Any]
-"""Coarse ``(B, h, w, 1)`` K without gaps, and fine NDVI ``(B, h*f, w*f, 1)`` if there is any -> fine
-``(B, h*f, w*f, C)``: a Predictor, or any function of that form."""
+"""Coarse ``(B, h, w, 1)`` K without gaps, and by name the guides ``(B, h*f, w*f, 1)`` that there are -> fine
+``(B, h*f, w*f, C)``."""
 Progress = Callable[[int, int], None]
 """Told after every batch how many tiles are done, and of how many."""
 
@@ -111,7 +112,7 @@ def blend(
     *,
     factor: int,
     channels: int = 1,
-    guide: NDArray[np.float32] | None = None,
+    guides: Mapping[str, NDArray[np.float32]] = types.MappingProxyType({}),
     progress: Progress | None = None,
 ) -> NDArray[np.float32]:
     """Refine a field tile by tile.
@@ -123,7 +124,7 @@ def blend(
         tiling: how the field is cut.
         factor: fine = coarse x factor.
         channels: C of what ``refine`` returns.
-        guide: ``(H*f, W*f)``, what ``refine`` sees beside the field.
+        guides: ``(H*f, W*f)`` each, what ``refine`` sees beside the field.
         progress: told after every batch.
 
     Returns:
@@ -135,8 +136,8 @@ def blend(
     (height, width), tile, batch = filled.shape, tiling.tile, tiling.batch_size
     padding = [(0, max(0, tile - side)) for side in filled.shape]
     filled, wanted = np.pad(filled, padding, mode="edge"), np.pad(wanted, padding)
-    if guide is not None:
-        guide = np.pad(guide, [(0, after * factor) for _, after in padding], mode="edge")
+    finer = [(0, after * factor) for _, after in padding]
+    guides = {name: np.pad(values, finer, mode="edge") for name, values in guides.items()}
     axes = [layout(side, tiling, factor) for side in filled.shape]
     places = [place for place in itertools.product(*axes) if wanted[_support(place, factor)].any()]
     fine = np.zeros((channels, filled.shape[0] * factor, filled.shape[1] * factor), np.float32)
@@ -155,12 +156,10 @@ def blend(
     for first in range(0, len(places), batch):
         group = places[first : first + batch]
         full = [*group, *[group[-1]] * (batch - len(group))]
-        seen = (
-            [_cut(filled, full, tile)] if guide is None else [_cut(filled, full, tile), _cut(guide, full, tile, factor)]
-        )
-        result = refine(*seen)
+        coarse = _cut(filled, full, tile)
+        result = refine(coarse, {name: _cut(values, full, tile, factor) for name, values in guides.items()})
         if np.shape(result) != expected:
-            raise ValueError(f"predictor gave {np.shape(result)} for {seen[0].shape}; {expected} is expected")
+            raise ValueError(f"predictor gave {np.shape(result)} for {coarse.shape}; {expected} is expected")
         add(*running)  # the device computes this batch while the host adds the one before
         running = group, result
         if progress is not None:

@@ -76,9 +76,9 @@ def train(
         raise ValueError("program brings module, optimizer and devices: leave them out, or build it with them")
     workdir, settings = Path(workdir), config.train
     last = checkpoints.latest(workdir)
-    if config.model.guide != "none" and dataset is None and config.data.pairs is None:
-        raise InputError("`model.guide` ndvi: finer LST brings no NDVI; add `data.granules` and `data.ndvi`")
-    pairs, finer = read_examples(config), read_fine_patches(config.data, guided=config.model.guide == "ndvi")
+    if dataset is None and config.data.pairs is None:
+        _require_guides_of_finer(config)
+    pairs, finer = read_examples(config), read_fine_patches(config.data, guided=bool(config.model.guides))
     beside = {name: record for name, record in (("pairs", pairs.record), ("fine", finer.record)) if record}
     workdirs.check(workdir, config, dataset.metadata if dataset else {}, beside, last, resume)
 
@@ -176,6 +176,13 @@ def train(
         if interrupts.agree(total, now=True).stop:
             raise Stopped(f"training is done; saved as {store.latest()}")
     return workdir
+
+
+def _require_guides_of_finer(config: Config) -> None:
+    if "ndvi" in config.model.guides:
+        raise InputError("`model.guide` ndvi: finer LST brings no NDVI; add `data.granules` and `data.ndvi`")
+    if "elevation" in config.model.guides and config.data.elevation is None:
+        raise InputError("`model.guide` elevation: finer LST brings no elevation; give `data.elevation`")
 
 
 def _rates(program: Program, step: int, state: TrainState) -> dict[str, float]:

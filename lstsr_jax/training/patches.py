@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 
+from lstsr_jax.config import GUIDES
 from lstsr_jax.ops.degradation import coarsen, degrade
 from lstsr_jax.ops.resize import upsample
 from lstsr_jax.training.task import PENALTIES, Batch, Cost, Task
@@ -17,7 +18,7 @@ def degraded(task: Task, batch: Batch) -> Batch:
 
     With ``task.weigh_by`` bicubic also ``scale``, ``(b,)``: the mean penalty of the interpolated input, before noise.
     """
-    images = coarsen({name: batch[name] for name in ("lst", "ndvi", "seen") if name in batch}, task.coarsen)
+    images = coarsen({name: batch[name] for name in ("lst", *GUIDES, "seen") if name in batch}, task.coarsen)
     coarse, mask = degrade(images["lst"], task.model.factor)
     scale = {}
     if task.weigh_by == "bicubic":

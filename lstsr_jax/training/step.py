@@ -1,10 +1,10 @@
 """The train and evaluation steps: pure functions of the state and a batch, mapped over devices by ``jax.pmap``.
 
 The step bodies know nothing of ``pmap`` but the name of its axis. A batch is a dict: ``lst``, ``(b, H, W, 1)``
-high-resolution LST in K, NaN where nothing was observed; for guided networks ``ndvi`` of the same shape; optionally
-``seen``, the field to degrade in place of ``lst``, and ``noise``, ``(b, h, w, 1)`` K, added to the coarse input. The
-degradation to the coarse input runs inside the step. Beside these, or without them, ``pairs``: a batch of pairs with
-ASTER (:mod:`lstsr_jax.training.pairs.objective`).
+high-resolution LST in K, NaN where nothing was observed; the guides of the network, such as ``ndvi``, of the same
+shape; optionally ``seen``, the field to degrade in place of ``lst``, and ``noise``, ``(b, h, w, 1)`` K, added to the
+coarse input. The degradation to the coarse input runs inside the step. Beside these, or without them, ``pairs``: a
+batch of pairs with ASTER (:mod:`lstsr_jax.training.pairs.objective`).
 """
 
 import inspect
@@ -64,7 +64,7 @@ def make_train_step(
                 updates.update(updated)
                 return y
 
-            fine = coarse_to_fine(network, part["coarse"], task.model, task.normalization, part.get("ndvi"))
+            fine = coarse_to_fine(network, part["coarse"], task.model, task.normalization, **task.guides(part))
             cost = cost_of(task, fine, part)
             return cost.cost, (cost, updates["batch_stats"])
 
@@ -132,7 +132,7 @@ def make_eval_step(task: Task, axis_name: str = AXIS) -> EvalStep:
         def network(x: jax.Array) -> jax.Array:
             return task.module.apply(variables, x)  # type: ignore[return-value]
 
-        fine = coarse_to_fine(network, coarse, task.model, task.normalization, images.get("ndvi"))
+        fine = coarse_to_fine(network, coarse, task.model, task.normalization, **task.guides(images))
         ilr = upsample(coarse, task.model.factor, task.model.upsampling)
         counted = (mask & jnp.isfinite(truth)).any((1, 2, 3))
 

@@ -47,6 +47,10 @@ class Task:
     ssim_weight: float = 2.0
     patches_weight: float = 1.0
 
+    def guides(self, images: Batch) -> Batch:
+        """Those of the images that the network is guided by."""
+        return {name: images[name] for name in self.model.guides if name in images}
+
 
 class Cost(NamedTuple):
     """Sums over a part of a batch.
@@ -66,4 +70,4 @@ class Cost(NamedTuple):
 
 CostOf = Callable[[Task, jax.Array, Batch], Cost]
 """``(task, fine, part)``: what fine fields ``(b, H, W, 1)`` K cost. The part holds ``coarse``, which they were made of,
-for guided networks ``ndvi``, and the truth."""
+the guides of the network, and the truth."""

@@ -13,7 +13,7 @@ from lstsr_jax.errors import InputError
 from lstsr_jax.evaluation.leaks import trained_on_line
 from lstsr_jax.evaluation.markdown import markdown_table
 from lstsr_jax.evaluation.pairs.registration import Registering, main_registration, pair_shifts
-from lstsr_jax.evaluation.pairs.score import METRICS, PAIRS, PairScore, pair_methods, score_pair
+from lstsr_jax.evaluation.pairs.score import METRICS, PAIRS, PairScore, guides_of_pair, pair_methods, score_pair
 from lstsr_jax.evaluation.rows import Row, Rows
 from lstsr_jax.geo.aster.folds import held_out
 from lstsr_jax.geo.aster.pair import Pair, read_pairs
@@ -93,6 +93,9 @@ class PairsEvaluation:
             parts += [f"Registration `{kind}` ({self._sentence(kind)}):", _table(self.means(kind))]
         parts.append(_LEGEND)
         parts += [trained_on_line(name, n, count, "pairs") for name, n in self.trained_on().items() if n]
+        guides = {name for pair in self.pairs for name in guides_of_pair(pair)}
+        own = [method for method in self.rows.methods if method.name in self.rows.own]
+        parts += [line for method in own if (line := method.without(guides))]
         if self.skipped:
             reasons = "\n".join(f"- {reason}" for reason in self.skipped)
             parts.append(f"Left out, {len(self.skipped)} of {count + len(self.skipped)}:\n{reasons}")
@@ -137,6 +140,7 @@ def evaluate_pairs(
     shift: Shift | None = None,
     fold: str | None = None,
     self_ensemble: bool = False,
+    elevation: str | Path | None = None,
 ) -> PairsEvaluation:
     """Score methods against ASTER.
 
@@ -149,13 +153,16 @@ def evaluate_pairs(
         fold: ``"K/N"``: those pairs alone that a training with ``data.pairs_fold`` K/N leaves out; the constant shift
             stays that of all.
         self_ensemble: add each network's self-ensemble.
+        elevation: a DEM, for networks guided by it.
 
     Raises:
         InputError: if there is no usable pair, a file is unreadable, or a method unknown.
     """
     main = main_registration(registration, shift)
     rows = pair_methods(methods, self_ensemble=self_ensemble)
-    pairs, skipped = read_pairs(directory)
+    pairs, skipped = read_pairs(directory, elevation)
+    if elevation is not None and all(pair.elevation is None for pair in pairs):
+        raise InputError(f"`elevation` {elevation}: holds nothing over the pairs of {directory}; give a DEM of them")
     if main == "constant" and shift is None:  # of the whole folder, whatever is scored of it
         (shift, *_), source = pair_shifts(pairs, main, directory)
     else:
@@ -165,11 +172,12 @@ def evaluate_pairs(
         pairs = [pair for pair in pairs if pair.name in names]
     reasons = [found.reason for found in skipped]
     needing = ", ".join(method.name for method in rows.methods if method.needs_ndvi)
-    if needing:
+    required = ", ".join(method.name for method in rows.methods if method.requires_ndvi)
+    if required or (needing and any(pair.ndvi is not None for pair in pairs)):
         reasons += [f"pair {pair.name}: no NDVI, which {needing} need" for pair in pairs if pair.ndvi is None]
         pairs = [pair for pair in pairs if pair.ndvi is not None]
     if not pairs:
-        raise InputError(f"{directory}: no pair has the NDVI that {needing} need; leave them out")
+        raise InputError(f"{directory}: no pair has the NDVI that {required} need; leave them out")
     kinds: dict[Registering, tuple[list[Shift], str]] = {"none": pair_shifts(pairs, "none", directory)}
     if main != "none":
         shifts, said = pair_shifts(pairs, main, directory, shift)

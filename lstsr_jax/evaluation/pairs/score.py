@@ -23,6 +23,7 @@ from lstsr_jax.geo.warp import Shift, warp_field
 from lstsr_jax.ops import metrics
 from lstsr_jax.ops.gaps import fill_gaps
 from lstsr_jax.ops.pooling import l4_pool
+from lstsr_jax.predictor import given
 
 METRICS = ("psnr", "ssim", "rmse", "psnr_ub", "ssim_ub", "rmse_ub", "bias", "consistency", "fine_power", "gradient")
 _PAD = 64  # truths are padded to multiples of it, so that few shapes are compiled
@@ -89,6 +90,12 @@ def pair_methods(rows: Sequence[Row] | Mapping[str, Row], *, self_ensemble: bool
     return built
 
 
+def guides_of_pair(pair: Pair) -> dict[str, jax.Array]:
+    """The guides that a pair has, ``(1, 4h, 4w, 1)``, by name."""
+    fields = given(ndvi=pair.ndvi, elevation=pair.elevation)
+    return {name: jnp.asarray(field)[None, ..., None] for name, field in fields.items()}
+
+
 def super_resolve(method: ScoredMethod, pair: Pair) -> np.ndarray:
     """The 250 m field of a method, ``(4h, 4w)`` K, NaN where the coarse pixel is.
 
@@ -96,8 +103,7 @@ def super_resolve(method: ScoredMethod, pair: Pair) -> np.ndarray:
         InputError: if the method makes a value that is not finite, which no score could hold against it.
     """
     coarse = fill_gaps(jnp.asarray(pair.lst)[None, ..., None])
-    ndvi = None if pair.ndvi is None else jnp.asarray(pair.ndvi)[None, ..., None]
-    fine = np.asarray(method.apply(coarse, ndvi))[0, ..., 0]
+    fine = np.asarray(method.apply(coarse, guides_of_pair(pair)))[0, ..., 0]
     observed = np.kron(np.isfinite(pair.lst), np.ones((FACTOR, FACTOR), bool))
     if not np.isfinite(fine[observed]).all():
         raise InputError(f"{method.name}: not finite on pair {pair.name}; retrain it or leave it out")

@@ -6,11 +6,11 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-from lstsr_jax.evaluation.pairs.score import scored_mask
+from lstsr_jax.evaluation.pairs.score import guides_of_pair, scored_mask
 from lstsr_jax.geo.aster.pair import Pair
 from lstsr_jax.geo.warp import Shift, warp_field
 from lstsr_jax.ops.gaps import fill_gaps
-from lstsr_jax.predictor import SuperResolver
+from lstsr_jax.predictor import SuperResolver, call_guided, taken
 
 LEVELS = (0.5, 0.68, 0.9, 0.95)
 """Of the intervals whose coverage a calibration at 250 m is fitted to."""
@@ -36,13 +36,12 @@ def pair_spread(predictor: SuperResolver, pair: Pair, shift: Shift) -> PairSprea
     """Run the self-ensemble on a pair and compare it with ASTER.
 
     Args:
-        predictor: of factor 4; those that need NDVI are given the pair's.
+        predictor: of factor 4; it is given those of the pair's guides that it takes.
         pair: with ASTER.
         shift: of its registration.
     """
     coarse = fill_gaps(jnp.asarray(pair.lst)[None, ..., None])
-    guide = jnp.asarray(pair.ndvi)[None, ..., None] if predictor.needs_ndvi and pair.ndvi is not None else None
-    fields = predictor.ensemble(coarse, guide)
+    fields = call_guided(predictor.ensemble, coarse, taken(predictor, guides_of_pair(pair)))
     mask = scored_mask(pair, shift)
     mean, spread = (
         warp_field(np.asarray(field)[0, ..., 0], pair.fine_grid, pair.aster_grid, shift=shift)[mask] for field in fields

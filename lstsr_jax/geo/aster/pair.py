@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from lstsr_jax.errors import InputError
 from lstsr_jax.geo.aster.product import read_aster, reduce_aster
 from lstsr_jax.geo.aster.registration import SEARCH_PX, Registration, register_coarse, register_guide
+from lstsr_jax.geo.elevation import read_elevation
 from lstsr_jax.geo.errors import GranuleError
 from lstsr_jax.geo.geotiff import read_band
 from lstsr_jax.geo.grid import FINE_PIXEL_M
@@ -44,6 +45,7 @@ class Pair:
         ndvi: (4h, 4w) float32 on the fine grid of ``lst``, moved there by whole pixels; None without a file.
         aster: (H, W) float32, kelvin at about 250 m; NaN where not observed.
         aster_grid: where it lies.
+        elevation: (4h, 4w) float32, metres on the fine grid of ``lst``; None if there is none.
     """
 
     name: str
@@ -52,6 +54,7 @@ class Pair:
     ndvi: NDArray[np.float32] | None
     aster: NDArray[np.float32]
     aster_grid: Grid
+    elevation: NDArray[np.float32] | None = None
 
     @property
     def fine_grid(self) -> Grid:
@@ -67,11 +70,12 @@ class Pair:
         return digest.hexdigest()[:12]
 
 
-def read_pairs(directory: str | Path) -> tuple[list[Pair], list[Skipped]]:
+def read_pairs(directory: str | Path, elevation: str | Path | None = None) -> tuple[list[Pair], list[Skipped]]:
     """Read all pairs of a folder, by name.
 
     Args:
         directory: the folder.
+        elevation: a DEM (``read_elevation``) to take the elevation of all pairs from.
 
     Returns:
         The pairs, and the MODIS files that have no ASTER beside them.
@@ -92,11 +96,17 @@ def read_pairs(directory: str | Path) -> tuple[list[Pair], list[Skipped]]:
         if aster is None:
             skipped.append(Skipped(path, f"{path}: no {name}{_ASTER[0]} beside it"))
         else:
-            pairs.append(_read(name, path, path.with_name(f"{name}{_NDVI}"), aster))
+            pair = _read(name, path, path.with_name(f"{name}{_NDVI}"), aster)
+            pairs.append(pair if elevation is None else _with_elevation(pair, elevation))
     if not pairs:
         found = f"{len(files)} MODIS files but no ASTER file" if files else "no pair"
         raise InputError(f"{directory}: {found} in it; files are named <name>{_LST} and <name>{_ASTER[0]}")
     return pairs, skipped
+
+
+def _with_elevation(pair: Pair, path: str | Path) -> Pair:
+    guide = read_elevation(path, pair.fine_grid)
+    return dataclasses.replace(pair, elevation=guide.values if np.isfinite(guide.values).any() else None)
 
 
 def _read(name: str, lst_path: Path, ndvi_path: Path, aster_path: Path) -> Pair:

@@ -50,6 +50,7 @@ class SimulatedGranule:
         truth_day: (4 size, 4 size) float32 kelvin: the clear-sky temperature, under clouds too.
         truth_night: the same by night.
         ndvi: (4 size, 4 size) float32, of the 16-day period that holds the date.
+        elevation: (4 size, 4 size) float32, metres; 0 on the sea.
         product: a key of ``PRODUCTS``.
         date: the day, or the first of eight.
         tile: such as "h18v04".
@@ -61,6 +62,7 @@ class SimulatedGranule:
     truth_day: Field
     truth_night: Field
     ndvi: Field
+    elevation: Field
     product: str
     date: datetime.date
     tile: str
@@ -166,6 +168,7 @@ def simulate_granule(
         truth_day=truth_day,
         truth_night=truth_night,
         ndvi=ndvi,
+        elevation=landscape.elevation,
         product=product,
         date=date,
         tile=tile,

@@ -9,7 +9,7 @@ import numpy as np
 from lstsr_jax.geo.grid import SINUSOIDAL, refine_transform
 from lstsr_jax.geo.names import parse_name
 from lstsr_jax.geo.ndvi import NDVI_VALID, PERIOD_DAYS, period_start
-from lstsr_jax.geo.physical import NDVI_FILL, NDVI_SCALE
+from lstsr_jax.geo.physical import ELEVATION_GAPS, NDVI_FILL, NDVI_SCALE
 from lstsr_jax.geo.products import PRODUCTS
 from lstsr_jax.geo.raster import write_raster
 from lstsr_jax.geo.simulate.granule import FACTOR, SimulatedGranule
@@ -23,7 +23,12 @@ _REMARK: Final = "simulated by lstsr-jax: not an observation"
 
 
 def write_granule(
-    simulated: SimulatedGranule, directory: str | Path, format: Format | None = None, *, ndvi: bool = False
+    simulated: SimulatedGranule,
+    directory: str | Path,
+    format: Format | None = None,
+    *,
+    ndvi: bool = False,
+    elevation: bool = False,
 ) -> list[Path]:
     """Write a simulated granule under the names of the archive, or of AppEEARS.
 
@@ -36,6 +41,7 @@ def write_granule(
             kelvin.
         ndvi: also write the NDVI of the 16-day period as ``MOD13A2..._1_km_16_days_NDVI.tif`` and
             ``MOD13Q1..._250m_16_days_NDVI.tif``.
+        elevation: also write the elevation at 250 m as ``<tile>_elevation.tif``, in whole metres.
 
     Returns:
         The files, granule first.
@@ -63,7 +69,8 @@ def write_granule(
         raise ValueError(
             f"format must be 'hdf4' or 'cog', or 'hdf5', 'appeears', 'netcdf', 'opendap' or None; got {format!r}"
         )
-    return paths + (_write_ndvi(simulated, directory) if ndvi else [])
+    paths += _write_ndvi(simulated, directory) if ndvi else []
+    return paths + ([_write_elevation(simulated, directory)] if elevation else [])
 
 
 def _write_layer(simulated: SimulatedGranule, directory: Path, key: str) -> Path:
@@ -103,6 +110,17 @@ def _write_ndvi(simulated: SimulatedGranule, directory: Path) -> list[Path]:
         )
         for product, resolution, values, transform in products
     ]
+
+
+def _write_elevation(simulated: SimulatedGranule, directory: Path) -> Path:
+    return write_raster(
+        directory / f"{simulated.tile}_elevation.tif",
+        np.rint(simulated.elevation).astype(np.int16),
+        refine_transform(simulated.transform, FACTOR),
+        SINUSOIDAL,
+        nodata=ELEVATION_GAPS[0],
+        tags={"units": "m", "remark": _remark(simulated)},
+    )
 
 
 def _remark(simulated: SimulatedGranule) -> str:

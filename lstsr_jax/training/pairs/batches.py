@@ -5,7 +5,8 @@ from collections.abc import Generator, Iterator, Sequence
 import grain
 import numpy as np
 
-from lstsr_jax.config import Config
+from lstsr_jax.config import GUIDES, Config
+from lstsr_jax.data.augmentation import withhold
 from lstsr_jax.errors import InputError
 from lstsr_jax.ops.dihedral import draw, transform, transform_places
 from lstsr_jax.training.pairs.examples import PairExample
@@ -16,7 +17,7 @@ _AHEAD = 4  # batches that are made before they are asked for: pairs are large
 class AugmentPair(grain.transforms.RandomMap):  # type: ignore[misc]
     """Flips or rotations of what the network sees, where ASTER's pixels lie in it turned along; ASTER stays as it is.
 
-    Besides NDVI that is withheld, and noise on the LST, where the configuration asks for them.
+    Besides guides that are withheld, and noise on the LST, where the configuration asks for them.
     """
 
     def __init__(self, config: Config) -> None:
@@ -27,11 +28,11 @@ class AugmentPair(grain.transforms.RandomMap):  # type: ignore[misc]
         """One pair, augmented."""
         train = self._train
         turn = draw(rng, train.augment)
-        images = {name: np.ascontiguousarray(transform(element[name], turn)) for name in ("coarse", "ndvi")}
+        names = ("coarse", *(name for name in GUIDES if name in element))
+        images = {name: np.ascontiguousarray(transform(element[name], turn)) for name in names}
         rows, columns = transform_places(element["rows"], element["columns"], element["ndvi"].shape[0], turn)
         element = {**element, **images, "rows": rows, "columns": columns}
-        if rng.random() < train.guide_dropout:
-            element["ndvi"] = np.full_like(element["ndvi"], np.nan)
+        element = withhold(element, train.guide_dropout, rng)
         if train.pairs_noise_k:
             noise = rng.normal(0, rng.uniform(0, train.pairs_noise_k), element["coarse"].shape)
             element["coarse"] = element["coarse"] + noise.astype(np.float32)
@@ -94,5 +95,4 @@ def scoring_batches(
 
 def _fields(config: Config) -> tuple[str, ...]:
     """What the steps see of a pair."""
-    guide = ("ndvi",) if config.model.guide == "ndvi" else ()
-    return ("coarse", *guide, "aster", "mask", "rows", "columns")
+    return ("coarse", *config.model.guides, "aster", "mask", "rows", "columns")

@@ -18,7 +18,7 @@ from lstsr_jax.geo.warp import Shift, coordinates
 from lstsr_jax.ops.gaps import fill_gaps
 
 PairExample = dict[str, Any]
-"""``name``; ``coarse`` ``(s, s, 1)`` K without gaps, ``ndvi`` ``(4s, 4s, 1)``, ``aster`` and ``mask`` ``(P, P, 1)``,
+"""``name``; ``coarse`` ``(s, s, 1)`` K without gaps, the guides ``(4s, 4s, 1)``, ``aster`` and ``mask`` ``(P, P, 1)``,
 ``rows`` and ``columns`` ``(P, P)``: see :mod:`lstsr_jax.training.pairs.objective`."""
 
 
@@ -59,14 +59,14 @@ def read_examples(config: Config) -> PairExamples:
     """Read the pairs of ``config.data.pairs``; none if it names no folder.
 
     Raises:
-        InputError: if there is no usable pair, no shift, too few pairs for the folds, or none has the NDVI that the
-            network is guided by.
+        InputError: if there is no usable pair, no shift, too few pairs for the folds, or none has a guide of the
+            network.
         GranuleError: a file that cannot be used.
     """
     data = config.data
     if data.pairs is None:
         return PairExamples()
-    pairs, skipped = read_pairs(data.pairs)
+    pairs, skipped = read_pairs(data.pairs, data.elevation)
     remarks = [found.reason for found in skipped]
     names = [pair.name for pair in pairs]
     left_out: list[str] = []
@@ -79,11 +79,7 @@ def read_examples(config: Config) -> PairExamples:
                 "places apart, but not their overpasses"
             )
     shift = _constant_shift(pairs, data.pairs, data.pairs_shift)
-    guided = config.model.guide == "ndvi"
-    if guided and all(pair.ndvi is None for pair in pairs):
-        raise InputError(
-            f"`model.guide` ndvi: {data.pairs} holds no <name>_modis_ndvi_250m.tif; add them, or train without a guide"
-        )
+    _require_guides(config, pairs)
     examples = _stacked(pairs, shift)
     training = [example for example in examples if example["name"] not in left_out]
     fingerprints = {pair.name: pair.fingerprint for pair in pairs}
@@ -96,6 +92,17 @@ def read_examples(config: Config) -> PairExamples:
     }
     held = [example for example in examples if example["name"] in left_out]
     return PairExamples(training, held, record, remarks)
+
+
+def _require_guides(config: Config, pairs: Sequence[Pair]) -> None:
+    guides, data = config.model.guides, config.data
+    if "ndvi" in guides and all(pair.ndvi is None for pair in pairs):
+        raise InputError(
+            f"`model.guide` ndvi: {data.pairs} holds no <name>_modis_ndvi_250m.tif; add them, or train without a guide"
+        )
+    if "elevation" in guides and all(pair.elevation is None for pair in pairs):
+        why = "give `data.elevation`" if data.elevation is None else f"{data.elevation} holds nothing over the pairs"
+        raise InputError(f"`model.guide` elevation: {data.pairs} brings no elevation; {why}")
 
 
 def _constant_shift(pairs: Sequence[Pair], directory: str, given: tuple[float, float] | None) -> Shift:
@@ -111,7 +118,11 @@ def _constant_shift(pairs: Sequence[Pair], directory: str, given: tuple[float, f
 
 
 def _stacked(pairs: Sequence[Pair], shift: Shift) -> list[PairExample]:
-    """Examples of one shape: fields filled up to a square, truth cut to what is scored and filled up with nothing."""
+    """Examples of one shape: fields filled up to a square, truth cut to what is scored and filled up with nothing.
+
+    Elevation is among the guides if any pair has it.
+    """
+    elevated = any(pair.elevation is not None for pair in pairs)
     side = max(max(pair.lst.shape) for pair in pairs)
     drawn = [(pair, _scored(pair, shift)) for pair in pairs]
     scored = max(max(values["aster"].shape) for _, values in drawn)
@@ -119,12 +130,11 @@ def _stacked(pairs: Sequence[Pair], shift: Shift) -> list[PairExample]:
     examples = []
     for pair, values in drawn:
         coarse = fill_gaps(jnp.asarray(_filled(pair.lst, side, np.nan))[None, ..., None])[0]
-        ndvi = np.full((side * FACTOR,) * 2, np.nan, np.float32)
-        if pair.ndvi is not None:
-            ndvi = _filled(pair.ndvi, side * FACTOR, np.nan)
+        guides = {"ndvi": pair.ndvi, **({"elevation": pair.elevation} if elevated else {})}
+        fields = {name: _fine(field, side * FACTOR) for name, field in guides.items()}
         padded = {name: _filled(field, scored, 0) for name, field in values.items()}
         padded |= {name: padded[name][..., None] for name in ("aster", "mask")}
-        examples.append({"name": pair.name, "coarse": np.asarray(coarse), "ndvi": ndvi[..., None], **padded})
+        examples.append({"name": pair.name, "coarse": np.asarray(coarse), **fields, **padded})
     return examples
 
 
@@ -138,6 +148,12 @@ def _scored(pair: Pair, shift: Shift) -> dict[str, np.ndarray]:
     box = np.s_[down[0] : down[-1] + 1, across[0] : across[-1] + 1]
     fields = {"aster": pair.aster, "rows": rows, "columns": columns}
     return {"mask": mask[box], **{name: np.where(mask, field, 0)[box] for name, field in fields.items()}}
+
+
+def _fine(field: np.ndarray | None, side: int) -> np.ndarray:
+    """A guide as ``(side, side, 1)``, NaN beyond it; all NaN if there is none."""
+    nothing = np.full((side, side), np.nan, np.float32)
+    return (nothing if field is None else _filled(field, side, np.nan))[..., None]
 
 
 def _filled(field: np.ndarray, side: int, value: float) -> np.ndarray:

@@ -1,6 +1,6 @@
 """What a fine field costs against ASTER, on ASTER's own grid: as the evaluation scores it, differentiable.
 
-A batch of pairs is a dict: ``coarse`` ``(b, h, w, 1)`` K without gaps; for guided networks ``ndvi``
+A batch of pairs is a dict: ``coarse`` ``(b, h, w, 1)`` K without gaps; the guides of the network, such as ``ndvi``,
 ``(b, 4h, 4w, 1)``, NaN where there is none; ``aster`` ``(b, P, Q, 1)`` K, ``mask`` of the same shape, True where it is
 scored, and ``rows``, ``columns`` ``(b, P, Q)``: where each ASTER pixel lies in the fine field, registered.
 """
@@ -48,7 +48,7 @@ def pairs_score_sums(task: Task, variables: object, pairs: Batch) -> Metrics:
     def network(x: jax.Array) -> jax.Array:
         return task.module.apply(variables, x)  # type: ignore[arg-type, return-value]
 
-    fine = coarse_to_fine(network, pairs["coarse"], task.model, task.normalization, pairs.get("ndvi"))
+    fine = coarse_to_fine(network, pairs["coarse"], task.model, task.normalization, **task.guides(pairs))
     ilr = upsample(pairs["coarse"], task.model.factor, task.model.upsampling)
     (error, similarity, counted), (input_error, _, _) = (unbiased_scores(field, pairs) for field in (fine, ilr))
     return {
