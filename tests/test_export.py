@@ -24,7 +24,7 @@ from lstsr_jax import (
 )
 from lstsr_jax.errors import InputError
 from lstsr_jax.export import sidecar, write
-from lstsr_jax.predictor import SpreadCalibration
+from lstsr_jax.predictor import SpreadCalibration, input_channels
 
 WITHOUT_FLAX = """
 import sys
@@ -49,8 +49,7 @@ def made(**settings):
     """A network with random weights, which no training need have seen."""
     config = ModelConfig(**{"width": 8, "blocks": 1, "conserve_energy": True, **settings})
     module = create_model(config)
-    channels = 3 if config.guide == "ndvi" else 1
-    variables = module.init(jax.random.key(1), jnp.zeros((1, 32, 32, channels)))
+    variables = module.init(jax.random.key(1), jnp.zeros((1, 32, 32, input_channels(config))))
     return Predictor(variables, module, config, Normalization("anomaly", 3.0), orientations="flip")
 
 
@@ -133,6 +132,18 @@ def test_a_guided_model_takes_ndvi_with_gaps_or_none(tmp_path):
     np.testing.assert_array_equal(model(coarse), predictor(coarse))
     with pytest.raises(ValueError, match=r"ndvi \(1, 8, 8, 1\) must be coarse \(1, 8, 8, 1\) times the factor 2"):
         model(coarse, coarse)
+
+
+def test_a_model_guided_by_elevation_names_it_and_takes_it_with_gaps_or_none(tmp_path):
+    predictor = made(name="edsr", guide="ndvi,elevation", factor=2)
+    about = export_predictor(predictor, tmp_path / "m.stablehlo", shape=(1, 8, 8))
+    assert [one["name"] for one in about["inputs"]] == ["coarse", "ndvi", "elevation"]
+    assert about["inputs"][2]["units"] == "m" and about["inputs"][2]["range"] == [-500, 9000]
+    model, coarse = load_exported(tmp_path / "m.stablehlo"), lst(1, 8, 8)
+    elevation = np.random.default_rng(1).uniform(0, 900, (1, 16, 16, 1)).astype(np.float32)
+    elevation[:, 2:5] = np.nan
+    np.testing.assert_array_equal(model(coarse, elevation=elevation), predictor(coarse, elevation=elevation))
+    assert model.guides == predictor.guides
 
 
 @pytest.mark.slow

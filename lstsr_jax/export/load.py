@@ -12,6 +12,7 @@ from jax import export
 from lstsr_jax.errors import InputError, first_line
 from lstsr_jax.export.sidecar import read
 from lstsr_jax.ops.observed import as_float
+from lstsr_jax.predictor.guides import CHANNELS, given
 from lstsr_jax.predictor.resolver import SpreadCalibration
 from lstsr_jax.predictor.self_ensemble import mean_and_spread
 
@@ -21,8 +22,9 @@ class ExportedModel:
     """An exported model: a :class:`lstsr_jax.SuperResolver` that needs no network code.
 
     ``model(coarse)`` maps ``(B, h, w, 1)`` K without NaN to ``(B, h*f, w*f, 1)`` K, and one that is guided takes
-    ``model(coarse, ndvi)`` with fine NDVI, NaN where there is none. It is compiled once for each shape and may be used
-    under :func:`jax.jit`; it has no gradient, and no :func:`jax.vmap`: the batch is its first axis.
+    ``model(coarse, ndvi, elevation=elevation)``, those of its ``guides`` that there are, NaN in gaps. It is compiled
+    once for each shape and may be used under :func:`jax.jit`; it has no gradient, and no :func:`jax.vmap`: the batch is
+    its first axis.
 
     Attributes:
         about: what the JSON beside it says.
@@ -37,11 +39,13 @@ class ExportedModel:
         model = self.about["model"]
         return f"ExportedModel({model['name']}, {model['fingerprint']}, factor {self.factor})"
 
-    def __call__(self, coarse: jax.Array, ndvi: jax.Array | None = None) -> jax.Array:
+    def __call__(
+        self, coarse: jax.Array, ndvi: jax.Array | None = None, *, elevation: jax.Array | None = None
+    ) -> jax.Array:
         """Super-resolve a batch of coarse fields.
 
         Raises:
-            ValueError: if ``coarse`` is not ``(B, h, w, 1)`` of a size that was exported, or NDVI is given that does
+            ValueError: if ``coarse`` is not ``(B, h, w, 1)`` of a size that was exported, or a guide is given that does
                 not fit it or the model.
         """
         coarse = jnp.asarray(as_float("coarse", coarse), jnp.float32)
@@ -49,16 +53,18 @@ class ExportedModel:
             raise ValueError(f"coarse must be (B, h, w, 1) in kelvin, got {coarse.shape}: add or select axes")
         self._require_size(coarse.shape)
         fine = (coarse.shape[0], coarse.shape[1] * self.factor, coarse.shape[2] * self.factor, 1)
-        if not self.needs_ndvi:
-            if ndvi is not None:
-                raise ValueError("this model is not guided by NDVI: call model(coarse)")
-            return self.function(coarse)
-        guide = jnp.full(fine, jnp.nan) if ndvi is None else as_float("ndvi", ndvi)
-        if guide.shape != fine:
-            raise ValueError(f"ndvi {guide.shape} must be coarse {coarse.shape} times the factor {self.factor}")
-        return self.function(coarse, jnp.asarray(guide, jnp.float32))
+        fields = {name: as_float(name, field) for name, field in given(ndvi=ndvi, elevation=elevation).items()}
+        for name, field in fields.items():
+            if name not in self.guides:
+                raise ValueError(f"this model is not guided by {CHANNELS[name].text}: leave {name} out")
+            if field.shape != fine:
+                raise ValueError(f"{name} {field.shape} must be coarse {coarse.shape} times the factor {self.factor}")
+        nowhere = jnp.full(fine, jnp.nan)
+        return self.function(coarse, *(jnp.asarray(fields.get(name, nowhere), jnp.float32) for name in self.guides))
 
-    def ensemble(self, coarse: jax.Array, ndvi: jax.Array | None = None) -> tuple[jax.Array, jax.Array]:
+    def ensemble(
+        self, coarse: jax.Array, ndvi: jax.Array | None = None, *, elevation: jax.Array | None = None
+    ) -> tuple[jax.Array, jax.Array]:
         """Mean and standard deviation over the flips and rotations, as :meth:`lstsr_jax.Predictor.ensemble`.
 
         Called once for each, and not compiled as a whole: the last digits differ.
@@ -66,9 +72,13 @@ class ExportedModel:
         Raises:
             ValueError: as for a call.
         """
-        inputs = (coarse,) if ndvi is None else (coarse, ndvi)
+        guides = given(ndvi=ndvi, elevation=elevation)
         known = self.about["model"]["orientations"]
-        return mean_and_spread(self, *inputs, conserve=self.conserves_energy, known=known)
+
+        def answer(coarse: jax.Array, *fields: jax.Array) -> jax.Array:
+            return self(coarse, **dict(zip(guides, fields, strict=True)))
+
+        return mean_and_spread(answer, coarse, *guides.values(), conserve=self.conserves_energy, known=known)
 
     def _require_size(self, shape: tuple[int, ...]) -> None:
         sizes = self.about["sizes"]
@@ -91,9 +101,14 @@ class ExportedModel:
         return int(self.about["factor"])
 
     @property
+    def guides(self) -> tuple[str, ...]:
+        """The guides it takes, by name; without one it answers too, as where all of it is missing."""
+        return tuple(one["name"] for one in self.about["inputs"][1:])
+
+    @property
     def needs_ndvi(self) -> bool:
-        """Whether it takes NDVI; without any it answers too, as where all of it is missing."""
-        return len(self.about["inputs"]) > 1
+        """Whether NDVI is among its ``guides``."""
+        return "ndvi" in self.guides
 
     @property
     def conserves_energy(self) -> bool:

@@ -15,7 +15,7 @@ import lstsr_jax
 from lstsr_jax.errors import InputError, first_line
 from lstsr_jax.export.sidecar import sidecar_path, to_text
 from lstsr_jax.files import replacing, write_text
-from lstsr_jax.predictor import Predictor
+from lstsr_jax.predictor import CHANNELS, Predictor
 from lstsr_jax.predictor import shipped as weights
 from lstsr_jax.predictor.checkpoint import checkpoint_name
 
@@ -35,9 +35,10 @@ def export_predictor(
 ) -> dict[str, Any]:
     """Write a predictor as StableHLO (:mod:`jax.export`), and what it is as JSON beside it.
 
-    The file is a function of the coarse field (and NDVI, for a guided model) in kelvin: interpolation, normalisation,
-    weights, self-ensemble and energy conservation are inside. It is loaded by :func:`lstsr_jax.load_exported`, which
-    needs JAX and numpy but neither Flax nor the network's code, or by ``jax.export.deserialize``.
+    The file is a function of the coarse field in kelvin, and of the guides of a guided model: interpolation,
+    normalisation, weights, self-ensemble and energy conservation are inside. It is loaded by
+    :func:`lstsr_jax.load_exported`, which needs JAX and numpy but neither Flax nor the network's code, or by
+    ``jax.export.deserialize``.
 
     Args:
         predictor: from :func:`lstsr_jax.load_predictor`, or one of your own.
@@ -80,8 +81,8 @@ class Sizes:
     multiple_of: int = 1
     at_least: int = 1
 
-    def inputs(self, factor: int, guided: bool) -> list[jax.ShapeDtypeStruct]:
-        """Coarse field and, if guided, NDVI as :mod:`jax.export` takes them."""
+    def inputs(self, factor: int, guides: int) -> list[jax.ShapeDtypeStruct]:
+        """Coarse field and so many guides as :mod:`jax.export` takes them."""
         if self.shape is None:
             least = -(-self.at_least // self.multiple_of)
             scope = export.SymbolicScope([f"{side} >= {least}" for side in "hw"] if least > 1 else ())
@@ -89,7 +90,7 @@ class Sizes:
             sides = [side * self.multiple_of for side in sides]
         else:
             batch, *sides = self.shape
-        scales = (1, factor) if guided else (1,)
+        scales = (1, *[factor] * guides)
         return [jax.ShapeDtypeStruct((batch, *(side * k for side in sides), 1), jnp.float32) for k in scales]
 
 
@@ -108,10 +109,11 @@ def _exported(
 ) -> tuple[bytes, Sizes, int]:
     """The serialised function, the sizes it takes, and the version of its calling convention."""
 
-    def refine(*inputs: jax.Array) -> jax.Array:
+    def refine(coarse: jax.Array, *fields: jax.Array) -> jax.Array:
         # Behind a barrier, or XLA computes with the weights while it compiles, and rounds otherwise than the predictor.
         variables = jax.lax.optimization_barrier(predictor.variables)
-        return predictor.replace(variables=variables)(*inputs)  # type: ignore[attr-defined,no-any-return]
+        guides = dict(zip(predictor.guides, fields, strict=True))
+        return predictor.replace(variables=variables)(coarse, **guides)  # type: ignore[attr-defined,no-any-return]
 
     if shape is not None and (len(shape) != 3 or min(shape) < 1):
         raise InputError(f"`shape` {shape}: give batch, height and width of the coarse field, each at least 1")
@@ -120,7 +122,7 @@ def _exported(
         try:
             with _without_places():
                 traced = export.export(jax.jit(refine), platforms=platforms)(
-                    *sizes.inputs(predictor.factor, predictor.guided)
+                    *sizes.inputs(predictor.factor, len(predictor.guides))
                 )
         except Exception as error:  # what a network of any author raises at a size it does not take
             reason = error
@@ -155,10 +157,13 @@ def _describe(predictor: Predictor, sizes: Sizes, version: int, platforms: tuple
 
     coarse, fine = [batch, h, w, 1], [batch, times(h), times(w), 1]
     lst = {"dtype": "float32", "units": "K"}
-    inputs = [{"name": "coarse", "shape": coarse, **lst, "gaps": "none: fill them first, NaN spreads"}]
-    if predictor.guided:
-        ndvi = {"name": "ndvi", "shape": fine, "dtype": "float32", "units": "1", "range": [-1, 1]}
-        inputs.append({**ndvi, "gaps": "NaN where there is none, also everywhere"})
+    inputs: list[dict[str, Any]] = [
+        {"name": "coarse", "shape": coarse, **lst, "gaps": "none: fill them first, NaN spreads"}
+    ]
+    for guide in predictor.guides:
+        kind = CHANNELS[guide]
+        numbers: dict[str, Any] = {"dtype": "float32", "units": kind.units, "range": list(kind.bounds)}
+        inputs.append({"name": guide, "shape": fine, **numbers, "gaps": "NaN where there is none, also everywhere"})
     name = None if origin is None else checkpoint_name(origin.path)
     return {
         "model": {"name": name, "fingerprint": predictor.fingerprint, **metadata},

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 
 from lstsr_jax.ops.gaps import fill_gaps
-from lstsr_jax.ops.observed import require_elevation, require_ndvi
+from lstsr_jax.ops.observed import PLAUSIBLE_M, require_elevation, require_ndvi
 from lstsr_jax.ops.pooling import mean_pool
 from lstsr_jax.ops.resize import upsample
 
@@ -58,16 +58,20 @@ class GuideKind:
         values: ``(fine field, factor)`` -> what the network sees of it; 0 in gaps.
         require: ``(name of the argument, values)``: raises ValueError where the numbers cannot be this.
         text: what to call it in a sentence.
+        units: of its numbers.
+        bounds: of what they may be.
     """
 
     values: Callable[[jax.Array, int], jax.Array]
     require: Callable[[str, Any], None]
     text: str
+    units: str
+    bounds: tuple[float, float]
 
 
 CHANNELS = {
-    "ndvi": GuideKind(_ndvi, require_ndvi, "NDVI"),
-    "elevation": GuideKind(_elevation, require_elevation, "elevation"),
+    "ndvi": GuideKind(_ndvi, require_ndvi, "NDVI", "1", (-1.0, 1.0)),
+    "elevation": GuideKind(_elevation, require_elevation, "elevation", "m", PLAUSIBLE_M),
 }
 """By name, in the order of the channels."""
 

@@ -68,7 +68,7 @@ class SceneSteps:
         spread: bool = False,
         tiling: Tiling = Tiling(),
     ) -> "SceneSteps":
-        """Check what is asked for and fill the gaps; arguments as :func:`lstsr_jax.super_resolve_scene`, guides by name.
+        """Check what is asked for, fill the gaps; arguments as :func:`lstsr_jax.super_resolve_scene`, guides by name.
 
         Raises:
             ValueError: as there.

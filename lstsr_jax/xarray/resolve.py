@@ -1,6 +1,5 @@
 """A field with its coordinates, coordinate reference system and leading dimensions."""
 
-import functools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,7 +8,7 @@ import numpy as np
 
 from lstsr_jax.errors import InputError
 from lstsr_jax.geo.physical import KELVIN, temperature_unit
-from lstsr_jax.predictor import SuperResolver, as_super_resolver, load_predictor
+from lstsr_jax.predictor import SuperResolver, as_super_resolver, given, load_predictor
 from lstsr_jax.scene import super_resolve_scene
 from lstsr_jax.scene.tiling import Tiling
 
@@ -21,7 +20,7 @@ except ImportError as error:
 
 from lstsr_jax.xarray.placed import PlacedGrid
 
-_OF_FINE, _OF_NDVI = ("_fine_y", "_fine_x"), ("_ndvi_y", "_ndvi_x")
+_OF_FINE = ("_fine_y", "_fine_x")
 """Names that dimensions have while fields of two resolutions are together."""
 
 
@@ -30,6 +29,7 @@ def super_resolve(
     predictor: SuperResolver | Callable[..., Any] | str | Path = "default",
     ndvi: xarray.DataArray | None = None,
     *,
+    elevation: xarray.DataArray | None = None,
     conserve_energy: bool | None = None,
     tile: int = Tiling.tile,
     overlap: int = Tiling.overlap,
@@ -48,6 +48,7 @@ def super_resolve(
         predictor: what :func:`lstsr_jax.super_resolve_scene` takes, or the name or path of a model.
         ndvi: for a predictor guided by it: on the fine grid, the same place; dimensions that ``da`` has too, such as
             time, go together.
+        elevation: in metres, likewise.
         conserve_energy: as for :func:`lstsr_jax.super_resolve_scene`.
         tile: as there.
         overlap: as there.
@@ -60,7 +61,7 @@ def super_resolve(
 
     Raises:
         ValueError: if ``da`` is no such array, its grid is not even and upright, it is not in kelvin (degrees Celsius
-            that no attribute declares included), or ``ndvi`` is not on its fine grid; with dask the numbers
+            that no attribute declares included), or a guide is not on its fine grid; with dask the numbers
             themselves are looked at when they are computed.
         InputError: if there is no such model.
 
@@ -79,14 +80,17 @@ def super_resolve(
     grid = PlacedGrid.of("da", da)
     kelvin = _kelvin(da)
     fields, dims = [grid.north_up(kelvin)], [list(grid.dims)]
-    if ndvi is not None:
-        fine_grid = PlacedGrid.of("ndvi", ndvi)
+    guides: dict[str, xarray.DataArray] = given(ndvi=ndvi, elevation=elevation)
+    for name, guide in guides.items():
+        fine_grid, of_guide = PlacedGrid.of(name, guide), [f"_{name}_y", f"_{name}_x"]
         fine_grid.require_refinement_of(grid, resolver.factor)
-        fields.append(fine_grid.north_up(ndvi).rename(dict(zip(fine_grid.dims, _OF_NDVI, strict=True))))
-        dims.append(list(_OF_NDVI))
-    refine = functools.partial(
-        super_resolve_scene, resolver, conserve_energy=conserve_energy, tile=tile, overlap=overlap, batch=batch
-    )
+        fields.append(fine_grid.north_up(guide).rename(dict(zip(fine_grid.dims, of_guide, strict=True))))
+        dims.append(of_guide)
+    options: dict[str, Any] = {"conserve_energy": conserve_energy, "tile": tile, "overlap": overlap, "batch": batch}
+
+    def refine(lst: np.ndarray, *seen: np.ndarray) -> np.ndarray:
+        return super_resolve_scene(resolver, lst, **{**options, **dict(zip(guides, seen, strict=True))})
+
     fine = xarray.apply_ufunc(
         refine,
         *fields,
