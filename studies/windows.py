@@ -1,6 +1,7 @@
 """Windows of LST fields of any place and sensor, degraded, super-resolved and scored as Table I is."""
 
 import dataclasses
+import types
 from collections.abc import Iterator, Mapping, Sequence
 
 import jax.numpy as jnp
@@ -48,6 +49,7 @@ def score(
     *,
     noise_k: float = 0.0,
     seed: int = 0,
+    guides: Mapping[str, Sequence[np.ndarray]] = types.MappingProxyType({}),
 ) -> Scores:
     """Scores of methods, and of bicubic as :data:`BASELINE`, by the protocol ``strict``.
 
@@ -56,12 +58,13 @@ def score(
         windows: each with the field it is cut from; all of one size.
         noise_k: standard deviation of independent noise added to the coarse input, K; the truth has none.
         seed: of the noise.
+        guides: by name the same windows of each.
     """
     rows = {BASELINE: BASELINE, **methods}
     factor = common_factor(list(rows.values()), None)
     scoring = Scoring(build_rows(rows, STRICT, factor).methods, STRICT)
     rng = np.random.default_rng(seed)
-    for case in _cases(windows, factor):
+    for case in _cases(windows, factor, guides):
         if noise_k:
             noise = rng.normal(0, noise_k, case.coarse.shape).astype(np.float32)
             case = dataclasses.replace(case, coarse=case.coarse + noise)
@@ -75,12 +78,19 @@ def ratios(scores: Scores, images: NDArray[np.bool_] | None = None) -> dict[str,
     return {name: row["rmse"] / means[BASELINE]["rmse"] for name, row in means.items() if name != BASELINE}
 
 
-def _cases(windows: Sequence[tuple[Field, np.ndarray]], factor: int) -> Iterator[Case]:
+def _cases(
+    windows: Sequence[tuple[Field, np.ndarray]], factor: int, guides: Mapping[str, Sequence[np.ndarray]]
+) -> Iterator[Case]:
     for start in range(0, len(windows), BATCH):
         part = windows[start : start + BATCH]
-        truth = np.stack([window for _, window in part])[..., None]
-        filler = np.full((BATCH - len(part), *truth.shape[1:]), np.nan, np.float32)  # one shape, one program
-        truth = np.concatenate([truth, filler])
+        truth = _batch([window for _, window in part])
+        seen = {name: _batch(fields[start : start + BATCH]) for name, fields in guides.items()}
         coarse, mask = degrade(jnp.asarray(truth), factor)
         provenance = [{"place": field.place, "granule": field.granule} for field, _ in part]
-        yield Case(truth, {}, coarse, mask, provenance)
+        yield Case(truth, seen, coarse, mask, provenance)
+
+
+def _batch(windows: Sequence[np.ndarray]) -> np.ndarray:
+    """Windows as ``(BATCH, side, side, 1)``, filled up with NaN: one shape, one program."""
+    images = np.stack(list(windows))[..., None]
+    return np.concatenate([images, np.full((BATCH - len(images), *images.shape[1:]), np.nan, np.float32)])
