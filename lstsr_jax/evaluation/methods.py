@@ -9,7 +9,8 @@ import jax
 from lstsr_jax.evaluation.protocols import MethodSettings
 from lstsr_jax.methods import METHODS, method
 from lstsr_jax.ops.dihedral import SUBGROUPS
-from lstsr_jax.predictor import CHANNELS, Guides, Predictor, SuperResolver, call_guided, guides_of, taken
+from lstsr_jax.predictor import Predictor, SuperResolver
+from lstsr_jax.predictor.guides import CHANNELS, Guides, call_guided, guides_of, taken
 
 
 @dataclasses.dataclass(frozen=True)

@@ -20,7 +20,8 @@ from lstsr_jax.errors import InputError
 from lstsr_jax.evaluation.cases import BATCH, Case, cases, crop
 from lstsr_jax.evaluation.markdown import markdown_table
 from lstsr_jax.evaluation.protocols import STRICT, Protocol
-from lstsr_jax.predictor import Calibrated, Predictor, SpreadCalibration, SuperResolver, call_guided, taken
+from lstsr_jax.predictor import Calibrated, Predictor, SpreadCalibration, SuperResolver
+from lstsr_jax.predictor.guides import call_guided, taken
 
 LEVELS = (0.5, 0.68, 0.8, 0.9, 0.95, 0.99)
 STATED = 0.9

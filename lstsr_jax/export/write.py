@@ -15,9 +15,10 @@ import lstsr_jax
 from lstsr_jax.errors import InputError, first_line
 from lstsr_jax.export.sidecar import sidecar_path, to_text
 from lstsr_jax.files import replacing, write_text
-from lstsr_jax.predictor import CHANNELS, Predictor
+from lstsr_jax.predictor import Predictor
 from lstsr_jax.predictor import shipped as weights
 from lstsr_jax.predictor.checkpoint import checkpoint_name
+from lstsr_jax.predictor.guides import CHANNELS
 
 PLATFORMS = ("cpu", "cuda", "tpu")
 _DEEPEST = 16

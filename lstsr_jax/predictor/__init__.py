@@ -6,15 +6,9 @@ from lstsr_jax.lazy import lazily
 
 if TYPE_CHECKING:
     from lstsr_jax.predictor.guides import (
-        CHANNELS,
         NDVI_CENTRE,
         NDVI_SCALE,
-        Guides,
-        call_guided,
-        given,
         guide_channels,
-        guides_of,
-        taken,
     )
     from lstsr_jax.predictor.path import (
         Network,
@@ -35,9 +29,7 @@ if TYPE_CHECKING:
     )
 
 _HOME = {
-    "CHANNELS": ".guides",
     "DEFAULT_FACTOR": ".resolver",
-    "Guides": ".guides",
     "NDVI_CENTRE": ".guides",
     "NDVI_SCALE": ".guides",
     "Calibrated": ".resolver",
@@ -50,27 +42,21 @@ _HOME = {
     "SuperResolver": ".resolver",
     "Variables": ".predictor",
     "as_super_resolver": ".resolver",
-    "call_guided": ".guides",
     "coarse_to_fine": ".path",
-    "given": ".guides",
     "guide_channels": ".guides",
-    "guides_of": ".guides",
     "input_channels": ".path",
     "load_predictor": ".predictor",
     "normalization_for": ".path",
     "save_predictor": ".predictor",
-    "taken": ".guides",
     "with_energy": ".predictor",
 }
 
 __all__ = [
-    "CHANNELS",
     "DEFAULT_FACTOR",
     "NDVI_CENTRE",
     "NDVI_SCALE",
     "Calibrated",
     "FunctionResolver",
-    "Guides",
     "Network",
     "Normalization",
     "Predictor",
@@ -79,16 +65,12 @@ __all__ = [
     "SuperResolver",
     "Variables",
     "as_super_resolver",
-    "call_guided",
     "coarse_to_fine",
-    "given",
     "guide_channels",
-    "guides_of",
     "input_channels",
     "load_predictor",
     "normalization_for",
     "save_predictor",
-    "taken",
     "with_energy",
 ]
 

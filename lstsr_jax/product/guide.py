@@ -18,7 +18,7 @@ from lstsr_jax.geo import (
     read_elevation,
     read_guide,
 )
-from lstsr_jax.predictor import CHANNELS
+from lstsr_jax.predictor.guides import CHANNELS
 
 GIVE = {
     "ndvi": "a MOD13Q1 or MOD13A2 file or a directory of them",

@@ -9,16 +9,9 @@ from numpy.typing import NDArray
 
 from lstsr_jax.errors import InputError
 from lstsr_jax.methods import METHODS, method
-from lstsr_jax.predictor import (
-    CHANNELS,
-    Calibrated,
-    SuperResolver,
-    given,
-    guides_of,
-    load_predictor,
-    with_energy,
-)
+from lstsr_jax.predictor import Calibrated, SuperResolver, load_predictor, with_energy
 from lstsr_jax.predictor.checkpoint import checkpoint_name
+from lstsr_jax.predictor.guides import CHANNELS, given, guides_of
 from lstsr_jax.predictor.provenance import Provenance
 from lstsr_jax.product.guide import GIVE
 from lstsr_jax.product.settings import Inference

@@ -3,7 +3,7 @@
 import lstsr_jax
 from lstsr_jax.errors import printable
 from lstsr_jax.geo import Scene
-from lstsr_jax.predictor import guides_of
+from lstsr_jax.predictor.guides import guides_of
 from lstsr_jax.product.fine import FineScene
 from lstsr_jax.product.guide import coarseness_warning, missing_line
 from lstsr_jax.product.methods import MapMethod

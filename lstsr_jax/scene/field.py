@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lstsr_jax.predictor import SuperResolver, given
+from lstsr_jax.predictor import SuperResolver
+from lstsr_jax.predictor.guides import given
 from lstsr_jax.scene.steps import SceneSteps
 from lstsr_jax.scene.tiling import Progress, Tiling
 

@@ -18,17 +18,8 @@ from lstsr_jax.errors import InputError
 from lstsr_jax.ops.energy import conserve_energy as _conserve
 from lstsr_jax.ops.gaps import fill_gaps
 from lstsr_jax.ops.observed import require_kelvin, with_gaps
-from lstsr_jax.predictor import (
-    CHANNELS,
-    Calibrated,
-    FunctionResolver,
-    Guides,
-    SuperResolver,
-    as_super_resolver,
-    call_guided,
-    guides_of,
-    with_energy,
-)
+from lstsr_jax.predictor import Calibrated, FunctionResolver, SuperResolver, as_super_resolver, with_energy
+from lstsr_jax.predictor.guides import CHANNELS, Guides, call_guided, guides_of
 from lstsr_jax.scene.tiling import Progress, Tiling, blend
 
 Field = NDArray[np.float32]

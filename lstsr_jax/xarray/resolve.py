@@ -8,7 +8,8 @@ import numpy as np
 
 from lstsr_jax.errors import InputError
 from lstsr_jax.geo.physical import KELVIN, temperature_unit
-from lstsr_jax.predictor import SuperResolver, as_super_resolver, given, load_predictor
+from lstsr_jax.predictor import SuperResolver, as_super_resolver, load_predictor
+from lstsr_jax.predictor.guides import given
 from lstsr_jax.scene import super_resolve_scene
 from lstsr_jax.scene.tiling import Tiling
 

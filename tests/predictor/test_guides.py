@@ -9,15 +9,8 @@ from lstsr_jax import super_resolve_scene, super_resolve_spread
 from lstsr_jax.config import GUIDES, ModelConfig, parse_guides
 from lstsr_jax.errors import InputError
 from lstsr_jax.models import create_model
-from lstsr_jax.predictor import (
-    CHANNELS,
-    Normalization,
-    Predictor,
-    as_super_resolver,
-    guide_channels,
-    input_channels,
-)
-from lstsr_jax.predictor.guides import relief
+from lstsr_jax.predictor import Normalization, Predictor, as_super_resolver, guide_channels, input_channels
+from lstsr_jax.predictor.guides import CHANNELS, relief
 
 channels_of = jax.jit(guide_channels, static_argnames=("guide", "factor"))
 RNG = np.random.default_rng(3)

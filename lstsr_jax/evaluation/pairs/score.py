@@ -23,7 +23,7 @@ from lstsr_jax.geo.warp import Shift, warp_field
 from lstsr_jax.ops import metrics
 from lstsr_jax.ops.gaps import fill_gaps
 from lstsr_jax.ops.pooling import l4_pool
-from lstsr_jax.predictor import given
+from lstsr_jax.predictor.guides import given
 
 METRICS = ("psnr", "ssim", "rmse", "psnr_ub", "ssim_ub", "rmse_ub", "bias", "consistency", "fine_power", "gradient")
 _PAD = 64  # truths are padded to multiples of it, so that few shapes are compiled

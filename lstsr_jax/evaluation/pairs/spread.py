@@ -10,7 +10,8 @@ from lstsr_jax.evaluation.pairs.score import guides_of_pair, scored_mask
 from lstsr_jax.geo.aster.pair import Pair
 from lstsr_jax.geo.warp import Shift, warp_field
 from lstsr_jax.ops.gaps import fill_gaps
-from lstsr_jax.predictor import SuperResolver, call_guided, taken
+from lstsr_jax.predictor import SuperResolver
+from lstsr_jax.predictor.guides import call_guided, taken
 
 LEVELS = (0.5, 0.68, 0.9, 0.95)
 """Of the intervals whose coverage a calibration at 250 m is fitted to."""
