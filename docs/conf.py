@@ -59,12 +59,12 @@ def _list_remaining_pages(app: Sphinx, docname: str, source: list[str]) -> None:
         source[0] = source[0].replace("<remaining pages>", "\n".join(sorted(pages)))
 
 
-# Napoleon takes "word (remark: more)" in the docstring of an attribute for a type and a description. They are prose.
+# Napoleon takes "this: that" in the docstring of an attribute or property for a type and a description. They are prose.
 _attributes: dict[str, list[str]] = {}
 
 
 def _keep(app: Sphinx, what: str, name: str, obj: object, options: object, lines: list[str]) -> None:
-    if what == "attribute":
+    if what in ("attribute", "property"):
         _attributes[name] = list(lines)
 
 
