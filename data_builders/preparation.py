@@ -50,8 +50,7 @@ def prepare(
         config: which patches.
         verify: compare every granule, of LST and NDVI, with the checksum in the `manifest.csv` beside it; sizes always
             are, and what has another is left aside.
-        jobs: processes of this machine that read granules; None: one per processor, where there is work for them. A
-            script that asks for several keeps its own calls below ``if __name__ == "__main__":``.
+        jobs: processes of this machine that read granules; None: one per processor, where there is work for them.
         runner: instead, the Apache Beam runner that does (extra ``beam``); its workers share this file system.
         beam_options: for the runner, ``NAME=VALUE`` each.
 

@@ -4,7 +4,9 @@ import contextlib
 import multiprocessing
 import os
 import signal
+import sys
 import threading
+import types
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -26,11 +28,11 @@ def available_processors() -> int:
 def in_processes(work: Callable[[_T], _R], items: Sequence[_T], jobs: int) -> Iterator[_R]:
     """Results of ``work``, in order.
 
-    The processes are started anew (not forked), so what calls this must be importable: a script keeps its own calls
-    below ``if __name__ == "__main__":``. They end with this process, whatever ends it.
+    The processes are started anew (not forked: other libraries' threads would not survive), and do not run the main
+    script again, whose calls may stand anywhere. They end with this process, whatever ends it.
 
     Args:
-        work: what is done to an item; pickled, like the items and the results.
+        work: what is done to an item; pickled, like the items and the results, and not of the main script.
         items: in order.
         jobs: processes; 1: this one.
 
@@ -43,7 +45,7 @@ def in_processes(work: Callable[[_T], _R], items: Sequence[_T], jobs: int) -> It
     context = multiprocessing.get_context("spawn")
     theirs, ours = context.Pipe(duplex=False)
     with ProcessPoolExecutor(jobs, context, _start, (work, theirs)) as pool, contextlib.closing(ours):
-        with _without_interrupts():  # which the processes inherit
+        with _as_processes_start():
             results = [pool.submit(_run, item) for item in items]
         try:
             for result in results:  # none is cancelled: Python's pool stumbles over that when its processes end
@@ -73,13 +75,14 @@ def _run(item: Any) -> Any:
 
 
 @contextlib.contextmanager
-def _without_interrupts() -> Iterator[None]:
-    """Within the block, a Ctrl-C waits."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+def _as_processes_start() -> Iterator[None]:
+    """Within the block, processes start deaf to Ctrl-C, which waits here, and without a main script to run first."""
+    main = sys.modules["__main__"]
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT}) if hasattr(signal, "pthread_sigmask") else None
+    sys.modules["__main__"] = types.ModuleType("__main__")
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        sys.modules["__main__"] = main
+        if before is not None:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -5,6 +5,8 @@ import importlib.util
 import operator
 import os
 import shutil
+import subprocess
+import sys
 from multiprocessing import active_children
 from pathlib import Path
 
@@ -88,6 +90,16 @@ def test_results_of_processes_come_in_order_and_the_processes_end():
     assert next(results) == 0
     results.close()
     assert not active_children()
+
+
+def test_a_script_without_a_guard_may_ask_for_processes(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import operator\nfrom data_builders.processes import in_processes\n"
+        "print('once', list(in_processes(operator.neg, [1, 2, 3], 2)))\n"
+    )
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=60, check=True)
+    assert (done.stdout, done.stderr) == ("once [-1, -2, -3]\n", "")
 
 
 def test_a_process_that_is_killed_ends_the_work_in_one_line():
