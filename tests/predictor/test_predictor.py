@@ -33,11 +33,11 @@ def coarse():
 
 
 def make(seed=0, **changes):
-    config = ModelConfig(width=4, **changes)
+    config = ModelConfig(**{"name": "vdsr", "depth": 3, "width": 4} | changes)
     module = create_model(config)
     variables = module.init(jax.random.key(seed), jnp.zeros((1, 32, 32, 1)))
-    noise = jax.random.normal(jax.random.key(seed + 1), (4,))
-    variables["params"]["output"]["kernel"] = 0.1 * noise.reshape(1, 1, 4, 1)
+    output = variables["params"]["output"]
+    output["kernel"] = 0.1 * jax.random.normal(jax.random.key(seed + 1), output["kernel"].shape)
     scale = 320.0 if config.normalization == "train_max" else config.anomaly_scale_k
     return Predictor(variables, module, config, Normalization(config.normalization, scale))
 
@@ -245,7 +245,7 @@ def test_shipped_models_are_found_by_name_and_checked(coarse, tmp_path, monkeypa
     ("old", "new"),
     [
         ('"width": 4', '"breadth": 4'),
-        ('"name": "mrunet"', '"name": "unet"'),
+        ('"name": "vdsr"', '"name": "vsdr"'),
         ('"kind": "anomaly"', '"kind": "zscore"'),
     ],
 )

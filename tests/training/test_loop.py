@@ -52,8 +52,8 @@ def test_batch_must_divide_over_devices(small_config, dataset, tmp_path):
         train(odd, dataset, tmp_path / "odd")
 
 
-def test_a_loss_that_is_not_finite_stops_the_run(small_config, dataset, tmp_path):
-    hot = dataclasses.replace(small_config, train=dataclasses.replace(small_config.train, learning_rate=1e30))
+def test_a_loss_that_is_not_finite_stops_the_run(config, dataset, tmp_path):
+    hot = dataclasses.replace(config, train=dataclasses.replace(config.train, learning_rate=1e30))
     with pytest.raises(InputError, match=r"not finite .*lower `train\.learning_rate`"):
         train(hot, dataset, tmp_path / "hot")
 

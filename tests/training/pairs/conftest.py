@@ -23,11 +23,11 @@ def cut(pair, height, width):
 
 @pytest.fixture(scope="session")
 def pairs_folder(tmp_path_factory):
-    """Pairs of different shapes, with gaps, of four places and three overpasses."""
+    """Pairs of two shapes, with gaps, of four places and three overpasses."""
     directory = tmp_path_factory.mktemp("pairs")
     for number, tile in enumerate(TILES):
         pair = simulate_pair(number, tile=tile)
-        write_pair(cut(pair, 32, 24 + 4 * number), directory, f"{number:03d}")
+        write_pair(cut(pair, 32, 24 + 12 * (number % 2)), directory, f"{number:03d}")
     lines = [f"{n:03d},{SHIFT[0]},{SHIFT[1]},g{min(n, 2)}" for n in range(len(TILES))]
     header = "id,reg_ndvi_dy_px250,reg_ndvi_dx_px250,overpass_group"
     (directory / "index.csv").write_text("\n".join([header, *lines]) + "\n")
