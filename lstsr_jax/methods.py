@@ -82,12 +82,19 @@ def method(name: str, factor: int = DEFAULT_FACTOR, *, setting: str = "method", 
     kind = METHODS[name]
     if kind.require is not None:
         kind.require()
-    function: Callable[..., Any] = functools.partial(kind.function, factor=factor, **options)
     return FunctionResolver(
-        jax.jit(function) if kind.compiled else function,
+        _compiled(name, factor, **options)
+        if kind.compiled
+        else functools.partial(kind.function, factor=factor, **options),
         factor,
         needs_ndvi=kind.needs_ndvi,
         whole_field=kind.whole_field,
         reports_progress=kind.reports_progress,
         name=name,
     )
+
+
+@functools.cache
+def _compiled(name: str, factor: int, **options: Any) -> Callable[..., Any]:
+    """One function for each setting, so that a method asked for again is not compiled again."""
+    return jax.jit(functools.partial(METHODS[name].function, factor=factor, **options))
