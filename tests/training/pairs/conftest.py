@@ -27,7 +27,7 @@ def pairs_folder(tmp_path_factory):
     directory = tmp_path_factory.mktemp("pairs")
     for number, tile in enumerate(TILES):
         pair = simulate_pair(number, tile=tile)
-        write_pair(cut(pair, 32, 24 + 12 * (number % 2)), directory, f"{number:03d}")
+        write_pair(cut(pair, 32, 36 if number != 2 else 32), directory, f"{number:03d}")
     lines = [f"{n:03d},{SHIFT[0]},{SHIFT[1]},g{min(n, 2)}" for n in range(len(TILES))]
     header = "id,reg_ndvi_dy_px250,reg_ndvi_dx_px250,overpass_group"
     (directory / "index.csv").write_text("\n".join([header, *lines]) + "\n")
