@@ -14,6 +14,7 @@ from lstsr_jax.geo import Grid, Guide, Scene, aggregate_l4, refine_transform
 from lstsr_jax.ops.observed import PLAUSIBLE_K
 from lstsr_jax.product.guide import read_guides, warnings_of
 from lstsr_jax.product.methods import MapMethod
+from lstsr_jax.product.neighbours import ALONE, Around, surround
 from lstsr_jax.product.region import crop, inside, locate
 from lstsr_jax.product.settings import Inference, Selection
 from lstsr_jax.scene import SceneSteps
@@ -41,6 +42,7 @@ class FineScene:
         calibrated: whether the spread is the error's standard deviation.
         guides: the guides that were used, on the fine grid of what the method saw, by name.
         guide_warnings: a line for each that helps less than it could.
+        around: the neighbours that were seen.
     """
 
     lst: NDArray[np.float32]
@@ -55,6 +57,7 @@ class FineScene:
     calibrated: bool = False
     guides: Mapping[str, Guide] = dataclasses.field(default_factory=dict)
     guide_warnings: tuple[str, ...] = ()
+    around: Around = ALONE
 
     @property
     def spread_kind(self) -> str | None:
@@ -81,6 +84,7 @@ class Prepared:
         guides: the guides that are used, by name.
         guide_warnings: a line for each that helps less than it could.
         calibrated: whether the method's spread is the error's standard deviation.
+        around: the neighbours that are seen.
     """
 
     source: Scene
@@ -89,20 +93,24 @@ class Prepared:
     guides: Mapping[str, Guide]
     guide_warnings: tuple[str, ...]
     calibrated: bool
+    around: Around
 
 
-def prepare(scene: Scene, method: MapMethod, selection: Selection, inference: Inference) -> Prepared:
+def prepare(
+    scene: Scene, method: MapMethod, selection: Selection, inference: Inference, around: Around = ALONE
+) -> Prepared:
     """What comes before the device's work: region, margin, guides, gap filling; arguments as :func:`super_resolve`."""
     method = method.asked_for(inference)
     region, factor = locate(scene, selection), method.factor
     context = region.grown(inference.overlap, scene.lst.shape)
-    seen = crop(scene, context)
+    seen, inner = surround(scene, context, around)
     _require_plausible(f"{scene.path}: observed LST", seen.lst)
     guides = read_guides(method.guides, seen, factor)
     warnings = tuple(warnings_of(guides, seen, factor))
     steps = method.begin(seen.lst, {name: guide.values for name, guide in guides.items()}, inference)
-    wanted = region.within(context).slices(factor)
-    return Prepared(crop(scene, region), steps, wanted, guides, warnings, method.calibrated)
+    wanted = region.within(context).moved(inner.top, inner.left).slices(factor)
+    named = around._replace(patches=())  # its pixels are in the steps
+    return Prepared(crop(scene, region), steps, wanted, guides, warnings, method.calibrated, named)
 
 
 def finish(prepared: Prepared, computed: NDArray[np.float32]) -> FineScene:
@@ -135,6 +143,7 @@ def finish(prepared: Prepared, computed: NDArray[np.float32]) -> FineScene:
         calibrated=prepared.calibrated,
         guides=prepared.guides,
         guide_warnings=prepared.guide_warnings,
+        around=prepared.around,
     )
 
 
@@ -144,10 +153,11 @@ def super_resolve(
     selection: Selection = Selection(),
     inference: Inference = Inference(),
     progress: Progress | None = None,
+    around: Around = ALONE,
 ) -> FineScene:
     """Super-resolve the part of a scene that was asked for.
 
-    The network sees a margin of one tile overlap around it, as far as the scene goes.
+    The network sees a margin of one tile overlap around it, as far as the scene goes, and half a tile into neighbours.
 
     Args:
         scene: as read.
@@ -155,6 +165,7 @@ def super_resolve(
         selection: region.
         inference: tiling, spread, energy.
         progress: told after every batch of tiles.
+        around: its neighbours.
 
     Returns:
         The fine scene on the grid of the source, refined: equal outer edges, pixels ``factor`` times smaller.
@@ -163,7 +174,7 @@ def super_resolve(
         OutsideError: if the scene does not reach the region.
         InputError: if the region or a guide cannot be used.
     """
-    prepared = prepare(scene, method, selection, inference)
+    prepared = prepare(scene, method, selection, inference, around)
     return finish(prepared, prepared.steps.compute(progress))
 
 

@@ -12,6 +12,7 @@ from lstsr_jax.errors import InputError
 from lstsr_jax.geo import LstLayer, with_companions
 from lstsr_jax.product.settings import Inference, Output, Selection
 
+_NEIGHBOUR = "neighbour"
 _REMEDY = "redo it with `overwrite` or choose another `output_dir`"
 
 
@@ -20,7 +21,7 @@ class SourceFile:
     """A file that a product is made from, as it is now.
 
     Attributes:
-        role: ``lst`` (the layer and what is read with it) or the name of a guide, such as ``ndvi``.
+        role: ``lst`` (the layer and what is read with it), the name of a guide, such as ``ndvi``, or ``neighbour``.
         path: where it is.
         size: in bytes.
         mtime_ns: its modification time.
@@ -61,18 +62,19 @@ class SourceFile:
         return record.get("sha256") == self.sha256
 
 
-def sources_of(layer: LstLayer, guides: Mapping[str, Path]) -> tuple[SourceFile, ...]:
+def sources_of(layer: LstLayer, guides: Mapping[str, Path], role: str = "lst") -> tuple[SourceFile, ...]:
     """The files that a layer's product is made from, as they are now.
 
     Args:
         layer: of which product.
         guides: the file of each guide that is used, by its name.
+        role: of the layer.
 
     Raises:
         InputError: if one is not there.
     """
     try:
-        lst = [SourceFile.of("lst", path) for path in sorted(with_companions([layer]))]
+        lst = [SourceFile.of(role, path) for path in sorted(with_companions([layer]))]
         return (*lst, *(SourceFile.of(name, path) for name, path in guides.items()))
     except OSError as error:
         raise InputError(f"{error.filename or layer.path}: {error.strerror or error}; check the path") from error
@@ -93,17 +95,20 @@ class Identity:
         method: name of the network or the classical method.
         checkpoint: fingerprint of the network, or "none".
         options: of the request, by name.
+        neighbours: files of the layers beside it that are seen. They decide the pixels at its border; a product that
+            was made before they came is finished nevertheless.
     """
 
     sources: tuple[SourceFile, ...]
     method: str
     checkpoint: str
     options: Mapping[str, Any]
+    neighbours: tuple[SourceFile, ...] = ()
 
     def tags(self) -> dict[str, str]:
         """What a product carries: sources, method and request, each for itself."""
         return {
-            "source_files": json.dumps([source.record() for source in self.sources]),
+            "source_files": json.dumps([source.record() for source in (*self.sources, *self.neighbours)]),
             "method": self.method,
             "checkpoint": self.checkpoint,
             "request": json.dumps(self.options, sort_keys=True),
@@ -112,13 +117,21 @@ class Identity:
     def difference(self, tags: Mapping[str, str]) -> str | None:
         """How a product with these tags differs from what is asked for, with the remedy; None if it does not."""
         try:
-            records, options = json.loads(tags["source_files"]), json.loads(tags["request"])
+            records = [record for record in json.loads(tags["source_files"]) if record["role"] != _NEIGHBOUR]
+            options = json.loads(tags["request"])
             made_by = tags["method"], tags["checkpoint"]
             parts = [_changed(self.sources, records), self._other_method(*made_by), self._other_options(options)]
         except (KeyError, ValueError, TypeError, AttributeError):
             return f"does not say what it was made of (another version made it, or another program); {_REMEDY}"
         found = [part for part in parts if part]
         return f"{'; '.join(found)}; {_REMEDY}" if found else None
+
+    def unseen(self, tags: Mapping[str, str]) -> str:
+        """Which neighbours a finished product with these tags was made without, one phrase; empty if none."""
+        records = [record for record in json.loads(tags["source_files"]) if record["role"] == _NEIGHBOUR]
+        new = [source for source in self.neighbours if not any(source.same_as(record) for record in records)]
+        names = ", ".join(dict.fromkeys(source.path.name for source in new))
+        return f"made without its neighbour {names} as it is now; `overwrite` joins them" if new else ""
 
     def _other_method(self, method: str, checkpoint: str) -> str:
         if (method, checkpoint) == (self.method, self.checkpoint):

@@ -12,6 +12,7 @@ from lstsr_jax.errors import InputError
 from lstsr_jax.geo import Listing, LstLayer, Skipped, find_granules
 from lstsr_jax.product.files import output_path
 from lstsr_jax.product.identity import SourceFile
+from lstsr_jax.product.neighbours import find_neighbours
 from lstsr_jax.product.report import Outcome, failure
 from lstsr_jax.product.settings import Output, Selection
 from lstsr_jax.product.shard import Shard
@@ -84,7 +85,11 @@ def find_work(files: Sequence[Path], job: Job) -> Work:
     if skipped and not layers and not failures:
         raise InputError(f"{skipped[0].path}: {skipped[0].reason}; give granules or <granule>_LST_Day_1km.tif")
     rivals = _find_rivals(layers, job.method.factor, job.output)
-    items = [Item(place, layer, rivals.get(layer, "")) for place, layer in enumerate(layers, len(failures))]
+    neighbours = find_neighbours(layer for layer in layers if layer not in rivals)
+    items = [
+        Item(place, layer, rivals.get(layer, ""), neighbours.get(layer, ()))
+        for place, layer in enumerate(layers, len(failures))
+    ]
     return Work(items, failures, skipped)
 
 

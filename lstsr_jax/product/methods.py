@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from lstsr_jax.errors import InputError
 from lstsr_jax.methods import METHODS, method
-from lstsr_jax.predictor import Calibrated, SuperResolver, load_predictor, with_energy
+from lstsr_jax.predictor import Calibrated, FunctionResolver, SuperResolver, load_predictor, with_energy
 from lstsr_jax.predictor.checkpoint import checkpoint_name
 from lstsr_jax.predictor.guides import CHANNELS, given, guides_of
 from lstsr_jax.predictor.provenance import Provenance
@@ -49,6 +49,12 @@ class MapMethod:
     def conserves(self) -> bool:
         """Whether the result is corrected so that pooling it gives back the source."""
         return self.resolver.conserves_energy
+
+    @property
+    def sees_neighbours(self) -> bool:
+        """Whether its maps can see into neighbouring granules: not those of a fit to the whole scene, or with guides."""
+        fits = isinstance(self.resolver, FunctionResolver) and self.resolver.whole_field
+        return not fits and not self.guides
 
     @property
     def calibrated(self) -> bool:

@@ -43,6 +43,10 @@ class Region:
         """Counted from the corner of ``other``."""
         return Region(self.top - other.top, self.left - other.left, self.bottom - other.top, self.right - other.left)
 
+    def moved(self, rows: int, columns: int) -> "Region":
+        """Moved southwards and eastwards."""
+        return Region(self.top + rows, self.left + columns, self.bottom + rows, self.right + columns)
+
     def slices(self, factor: int = 1) -> tuple[slice, slice]:
         """Index of an array ``factor`` times finer than the scene."""
         return (

@@ -97,6 +97,9 @@ class Inference:
     jobs: int = 1
     """Layers computed at once, by methods without a network; each takes its memory. Files are read and written
     meanwhile anyway."""
+    neighbours: bool = True
+    """See across the border of a tile into the granules of neighbouring tiles of the same product, date and overpass,
+    where they are given too: their maps join without a seam."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot be tiled, or shared out.

@@ -16,7 +16,7 @@ def warnings_of(fine: FineScene, method: MapMethod) -> tuple[str, ...]:
     provenance = method.provenance
     product = provenance.foreign_products([fine.source.product]) if provenance else ""
     place = provenance.foreign_tiles([fine.source.tile]) if provenance else ""
-    return tuple(line for line in (missing, *fine.guide_warnings, product, place) if line)
+    return tuple(line for line in (missing, *fine.guide_warnings, product, place, *fine.around.warnings) if line)
 
 
 def note_of(fine: FineScene, method: MapMethod) -> str:
@@ -25,7 +25,9 @@ def note_of(fine: FineScene, method: MapMethod) -> str:
         return "no observation"
     kept = "" if method.conserves else " (not conserved)"
     before = " before the warp" if fine.warped else ""
-    return f"{fine.observed:.1%} observed, energy residual {fine.residual_k:.1e} K{before}{kept}"
+    count = len(fine.around.used)
+    joined = f", joined to {count} neighbour{'s' if count > 1 else ''}" if count else ""
+    return f"{fine.observed:.1%} observed, energy residual {fine.residual_k:.1e} K{before}{kept}{joined}"
 
 
 def tags_of(fine: FineScene, method: MapMethod) -> dict[str, str]:
@@ -42,6 +44,7 @@ def tags_of(fine: FineScene, method: MapMethod) -> dict[str, str]:
         **_time_tags(source),
         "quality": source.note,
         **_energy_tags(fine, method),
+        **_neighbour_tags(fine),
         **({"model": method.model} if method.model else {}),
         **_guide_tags(fine, method.factor),
         **({"spread": fine.spread_kind} if fine.spread_kind else {}),
@@ -67,6 +70,12 @@ def _energy_tags(fine: FineScene, method: MapMethod) -> dict[str, str]:
         "energy_conserved_before_warp": conserved,
         "energy_residual_before_warp_k": residual,
     }
+
+
+def _neighbour_tags(fine: FineScene) -> dict[str, str]:
+    """Which granules were seen beyond the border; their checksums are among those of the sources."""
+    names = " ".join(neighbour.layer.granule or "" for neighbour in fine.around.used)
+    return {"neighbours": names} if names else {}
 
 
 def _guide_tags(fine: FineScene, factor: int) -> dict[str, str]:

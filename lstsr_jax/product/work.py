@@ -21,6 +21,7 @@ from lstsr_jax.product.guide import find_guides
 from lstsr_jax.product.identity import Identity, options_of, sources_of
 from lstsr_jax.product.methods import MapMethod
 from lstsr_jax.product.mosaic import drop_mosaics
+from lstsr_jax.product.neighbours import as_they_are, files_of, read_around
 from lstsr_jax.product.quick_look import draw_quick_look
 from lstsr_jax.product.region import OutsideError
 from lstsr_jax.product.report import Outcome, failure, line_of
@@ -72,11 +73,13 @@ class Item(NamedTuple):
         place: of its line among those of the whole run.
         layer: to be mapped.
         refusal: why it cannot be, as known from the other layers of the run; empty if it can.
+        neighbours: the layers beside it, whoever maps them.
     """
 
     place: int
     layer: LstLayer
     refusal: str = ""
+    neighbours: tuple[LstLayer, ...] = ()
 
 
 class Begun(NamedTuple):
@@ -126,7 +129,7 @@ def begin(item: Item, job: Job) -> Begun | Outcome:
     """Read a layer and fill its gaps, unless its product is finished or it cannot be mapped."""
     if item.refusal:
         return failure(item.layer.path, item.layer.overpass, InputError(item.refusal))
-    return _guarded(item.layer, lambda: _begin(item.layer, job))
+    return _guarded(item.layer, lambda: _begin(item, job))
 
 
 def compute(begun: Begun | Outcome, job: Job, progress: Progress | None = None) -> Begun | Outcome:
@@ -163,8 +166,8 @@ def _guarded(layer: LstLayer, work: Callable[[], _T], after_error: Callable[[], 
         return failure(layer.path, layer.overpass, error)
 
 
-def _begin(layer: LstLayer, job: Job) -> Begun | Outcome:
-    start, scene = time.perf_counter(), None
+def _begin(item: Item, job: Job) -> Begun | Outcome:
+    start, layer, scene = time.perf_counter(), item.layer, None
     method, selection, output = job.method, job.selection, job.output
     check_with_manifest(layer.path, verify=selection.verify)
     try:
@@ -176,7 +179,8 @@ def _begin(layer: LstLayer, job: Job) -> Begun | Outcome:
     for guide in method.guides.values():
         check_with_manifest(guide, verify=selection.verify)
     sources = sources_of(layer, method.guides)
-    identity = Identity(sources, method.name, method.checkpoint, _options(layer, job))
+    neighbours = as_they_are(item.neighbours) if job.inference.neighbours and method.sees_neighbours else ()
+    identity = Identity(sources, method.name, method.checkpoint, _options(layer, job), files_of(neighbours))
     rival, begun = job.claims.take(path, layer.path), None
     try:
         if rival.resolve() != layer.path.resolve() and output.overwrite:
@@ -184,11 +188,12 @@ def _begin(layer: LstLayer, job: Job) -> Begun | Outcome:
         if not output.overwrite and _is_finished(path, identity):
             if output.stac:
                 write_item(path)
-            return Outcome(layer.path, layer.overpass, "finished", "left as it is", path)
-        tags = identity.tags()  # before the files are read
+            return Outcome(layer.path, layer.overpass, "finished", f"left as it is{_unseen(path, identity)}", path)
+        around = read_around(neighbours, selection.policy(), job.inference.tile // 2)
+        tags = dataclasses.replace(identity, neighbours=files_of(around.used)).tags()  # before the file is read
         scene = scene or layer.read(selection.policy())
         plan = plan_warp(scene, method.factor, selection, output)
-        prepared = prepare(scene, method, selection, job.inference)
+        prepared = prepare(scene, method, selection, job.inference, around)
         seconds = time.perf_counter() - start
         begun = Begun(layer, path, method, identity, tags, prepared, plan, np.empty(0, np.float32), seconds)
         return begun
@@ -234,6 +239,12 @@ def _is_finished(path: Path, identity: Identity) -> bool:
     if difference is not None:
         raise InputError(f"{path.name}: {difference}")
     return True
+
+
+def _unseen(path: Path, identity: Identity) -> str:
+    """What a finished product's note says of neighbours that it was made without."""
+    unseen = identity.unseen(read_tags(path))
+    return f"; {unseen}" if unseen else ""
 
 
 def _options(layer: LstLayer, job: Job) -> dict[str, Any]:
