@@ -142,7 +142,7 @@ class Identity:
 
     def _other_options(self, recorded: Mapping[str, Any]) -> str:
         there = {**_defaults(), **recorded}
-        here = json.loads(json.dumps(self.options))
+        here = {**_defaults(), **json.loads(json.dumps(self.options))}
         names = sorted(name for name in {*there, *here} if there.get(name) != here.get(name))
         said = ", ".join(f"{name}: {_text(there.get(name))}, now {_text(here.get(name))}" for name in names)
         return f"was made with other options ({said})" if names else ""
@@ -169,13 +169,15 @@ def options_of(selection: Selection, inference: Inference, output: Output, conse
         del fields[name]
     if output.crs is not None:
         fields["crs"] = output.target_crs().to_string()
+    if fields["neighbours"]:  # those that are seen are among the sources
+        del fields["neighbours"]
     return {**fields, "conserve_energy": conserves}
 
 
 @functools.cache
 def _defaults() -> dict[str, Any]:
     """What a product that does not name an option was made with."""
-    return options_of(Selection(), Inference(), Output(), True)
+    return {**options_of(Selection(), Inference(), Output(), True), "neighbours": True}
 
 
 def _named(method: str, checkpoint: str) -> str:

@@ -110,7 +110,6 @@ def test_a_map_says_which_granules_it_has_seen(joined):
     assert roles[0] == ("lst", "h18v04") and sorted(roles[1:]) == [
         ("neighbour", place) for place in ("h18v03", "h19v03", "h19v04")
     ]
-    assert json.loads(tags["request"])["neighbours"] is True
 
 
 def test_neither_order_nor_shards_nor_other_files_change_a_map(joined, tiles, tmp_path):
