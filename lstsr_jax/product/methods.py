@@ -52,7 +52,7 @@ class MapMethod:
 
     @property
     def sees_neighbours(self) -> bool:
-        """Whether its maps can see into neighbouring granules: not those of a fit to the whole scene, or with guides."""
+        """Whether its maps can see into neighbouring granules: not with guides, or a fit to the scene."""
         fits = isinstance(self.resolver, FunctionResolver) and self.resolver.whole_field
         return not fits and not self.guides
 
