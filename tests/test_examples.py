@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import jax
 import matplotlib
 import pytest
 
@@ -27,5 +28,6 @@ def test_the_cells_of_a_page_run(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     matplotlib.use("agg")
     namespace = {"__name__": "__main__"}
-    for number, cell in enumerate(PAGES[page], 1):
-        exec(compile(cell, f"{page}, cell {number}", "exec"), namespace)
+    with jax.numpy_rank_promotion("allow"):
+        for number, cell in enumerate(PAGES[page], 1):
+            exec(compile(cell, f"{page}, cell {number}", "exec"), namespace)
