@@ -2,7 +2,8 @@
 
 ``python -m benchmarks.kill_resume --kills 50``. Each run is killed several times, checkpoints nearly all the time, and
 after every kill its workdir must be readable. Ends with exit status 1 if any run ends in other parameters or losses.
-``--what download`` kills a download instead (benchmarks.kill_download).
+``--what download`` kills a download instead (benchmarks.kill_download), ``--what predict`` shards of predict.py
+(benchmarks.kill_predict).
 """
 
 import argparse
@@ -17,7 +18,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks import kill_download
+from benchmarks import kill_download, kill_predict
 from data_builders import prepare
 from lstsr_jax.config import Config, DataConfig, ModelConfig, TrainConfig
 from lstsr_jax.geo import simulate_granule, write_granule
@@ -86,7 +87,7 @@ def kill_once(root: Path, workdir: Path, epochs: int, longest: float, chance: ra
 def main() -> None:
     """Print a line per run and the count at the end."""
     parser = argparse.ArgumentParser(description=main.__doc__)
-    parser.add_argument("--what", choices=["train", "download"], default="train")
+    parser.add_argument("--what", choices=["train", "download", "predict"], default="train")
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--per-run", type=int, default=5, help="kills of each run")
     parser.add_argument("--epochs", type=int, default=6)
@@ -96,6 +97,8 @@ def main() -> None:
     args = parser.parse_args()
     if args.what == "download":
         sys.exit(not kill_download.survives(args.kills, seed=args.seed))
+    if args.what == "predict":
+        sys.exit(not kill_predict.survives(args.kills, seed=args.seed))
     if args.worker:
         root, workdir, epochs = args.worker
         work(Path(root), Path(workdir), int(epochs))

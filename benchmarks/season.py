@@ -3,8 +3,9 @@
 ``python -m benchmarks.season --methods bicubic default`` maps simulated granules, first one layer after the other
 (``one by one``: ``map_item``), then as ``predict.py`` does (``overlapped``: ``map_items``), each in a process of its
 own, and prints layers per minute, processor seconds per layer, and the share of the time in which the method computes.
-``--memory`` prints the memory of a run after 20 and after 300 layers. The first layer, which compiles, is not counted.
-``--out FILE`` keeps the figures for ``python -m benchmarks.plan``.
+The clock starts when the first layer, which compiles, is computed, and stops when the last one is written.
+``--memory`` prints the memory of a run after 20 and after 300 layers. ``--out FILE`` keeps the figures for
+``python -m benchmarks.plan``.
 """
 
 import argparse
@@ -17,7 +18,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 WAYS = ("one by one", "overlapped")
 
@@ -38,21 +39,30 @@ def memory_mib(peak: bool = False) -> float:
     return int(line.split()[1]) / 1024
 
 
-def mapped(folder: Path, output: Path, method: str, way: str, layers: int) -> Iterator[float]:
-    """Map the granules of a folder; yields, layer by layer, the seconds that the method has computed so far."""
+class Mark(NamedTuple):
+    """Seconds at a moment: by the clock, of the process, and of the method's computing so far."""
+
+    wall: float
+    cpu: float
+    computing: float
+
+
+def mapped(folder: Path, output: Path, method: str, way: str, layers: int) -> Iterator[list[Mark]]:
+    """Map the granules of a folder; yields, layer by layer, the marks so far: the ends of all computing."""
     from lstsr_jax.methods import METHODS
     from lstsr_jax.product import Job, choose_method, find_work, map_item, settings_of
     from lstsr_jax.product.pipeline import map_items
     from lstsr_jax.scene.steps import SceneSteps
 
-    computed, compute = [0.0], SceneSteps.compute
+    marks, compute = [Mark(0, 0, 0)], SceneSteps.compute
 
     def timed(*args: Any) -> Any:
         start = time.perf_counter()
         try:
             return compute(*args)
         finally:
-            computed[0] += time.perf_counter() - start
+            now = time.perf_counter()
+            marks.append(Mark(now, time.process_time(), marks[-1].computing + now - start))
 
     SceneSteps.compute = timed  # type: ignore[method-assign]
     chosen = choose_method(None, method) if method in METHODS else choose_method(method, None)
@@ -62,17 +72,16 @@ def mapped(folder: Path, output: Path, method: str, way: str, layers: int) -> It
     for outcome in outcomes:
         if outcome.status != "written":
             raise SystemExit(str(outcome))
-        yield computed[0]
+        yield marks[1:]
 
 
 def measure(folder: Path, method: str, way: str, layers: int) -> dict[str, float]:
-    """Of a run over ``layers`` layers, the first not counted, and its last maps' size."""
+    """Of a run over ``layers`` layers, from the end of the first one's computing on; and the size of its maps."""
     with tempfile.TemporaryDirectory(prefix="season-") as name:
-        marks = []
-        for computed in mapped(folder, Path(name), method, way, layers):
-            marks.append((time.perf_counter(), time.process_time(), computed))
+        for marks in mapped(folder, Path(name), method, way, layers):
+            end = Mark(time.perf_counter(), time.process_time(), marks[-1].computing)
         size = sum(path.stat().st_size for path in Path(name).iterdir())
-    wall, cpu, computing = (last - first for first, last in zip(marks[0], marks[-1], strict=True))
+    wall, cpu, computing = (last - first for first, last in zip(marks[0], end, strict=True))
     counted = layers - 1
     return {
         "layers_per_minute": 60 * counted / wall,

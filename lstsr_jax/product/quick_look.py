@@ -1,5 +1,6 @@
 """The picture beside a product: coarse and fine, the whole and a part of it."""
 
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from lstsr_jax.product.fine import FineScene
 
 _ZOOM = 48  # coarse pixels along the side of the second row's part
 _SHOWN = 1200  # pixels along the longer side beyond which a field is thinned before it is drawn
+_drawing = threading.Lock()  # matplotlib is made for one thread
 
 
 def draw_quick_look(path: Path, fine: FineScene) -> None:
@@ -23,6 +25,11 @@ def draw_quick_look(path: Path, fine: FineScene) -> None:
         path: PNG file to write.
         fine: on the grid of its source, not warped.
     """
+    with _drawing:
+        _draw(path, fine)
+
+
+def _draw(path: Path, fine: FineScene) -> None:
     coarse, factor = fine.source.lst, fine.lst.shape[0] // fine.source.lst.shape[0]
     observed = coarse[np.isfinite(coarse)]
     low, high = np.percentile(observed, (1, 99)) if observed.size else (0.0, 1.0)
