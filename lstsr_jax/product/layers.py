@@ -148,7 +148,7 @@ def _find_rivals(layers: Iterable[LstLayer], factor: int, output: Output) -> dic
             claims.setdefault(name, []).append(layer)
     found = {}
     for path, group in claims.items():
-        if len({layer.path.resolve() for layer in group}) < 2:
+        if len(group) < 2 or len({layer.path.resolve() for layer in group}) < 2:
             continue
         with contextlib.suppress(OSError):  # a missing file is named when its turn comes
             if len({SourceFile.of("lst", layer.path).sha256 for layer in group}) > 1:
