@@ -39,7 +39,8 @@ class Mapper:
     Attributes:
         checkpoint: directory or name of a network, or None.
         method: name of a method, or None.
-        ndvi: NDVI file or directory, for methods and networks that need it.
+        ndvi: NDVI file or directory, for methods that need it and networks that are guided by it.
+        elevation: DEM, for networks that are guided by it.
         selection: which observations.
         inference: how the method is run.
         output: what is written, and where.
@@ -49,6 +50,7 @@ class Mapper:
     checkpoint: str | None = None
     method: str | None = None
     ndvi: Path | None = None
+    elevation: Path | None = None
     selection: Selection = Selection()
     inference: Inference = Inference()
     output: Output = Output()
@@ -77,13 +79,14 @@ class Mapper:
             self,
             checkpoint=checkpoint,
             ndvi=None if self.ndvi is None else self.ndvi.absolute(),
+            elevation=None if self.elevation is None else self.elevation.absolute(),
             output=dataclasses.replace(self.output, output_dir=self.output.output_dir.absolute()),
         )
 
 
 @functools.lru_cache(maxsize=1)
 def _job_of(mapper: Mapper) -> Job:
-    method = choose_method(mapper.checkpoint, mapper.method, mapper.ndvi)
+    method = choose_method(mapper.checkpoint, mapper.method, mapper.ndvi, mapper.elevation)
     return Job(method, mapper.selection, mapper.inference, mapper.output, mapper.command)
 
 

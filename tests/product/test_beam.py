@@ -15,7 +15,7 @@ from lstsr_jax.product.beam import Mapper, batches_of
 
 def mapper_of(directory, **options):
     selection, inference, output = settings_of(output_dir=directory, tile=64, overlap=8, **options)
-    return Mapper(None, "bicubic", None, selection, inference, output, "test")
+    return Mapper(method="bicubic", selection=selection, inference=inference, output=output, command="test")
 
 
 def serial(files, mapper):
@@ -54,8 +54,10 @@ def test_a_pickled_mapper_maps_as_a_run_does_and_its_job_is_made_once(granules, 
 
 def test_a_mapper_for_other_working_directories_keeps_names_of_shipped_models(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    mapper = Mapper("default", output=settings_of(output_dir=Path("maps"))[2]).absolute()
+    output = settings_of(output_dir=Path("maps"))[2]
+    mapper = Mapper("default", ndvi=Path("ndvi"), elevation=Path("dem.tif"), output=output).absolute()
     assert (mapper.checkpoint, mapper.output.output_dir) == ("default", tmp_path / "maps")
+    assert (mapper.ndvi, mapper.elevation) == (tmp_path / "ndvi", tmp_path / "dem.tif")
     assert Mapper("runs/mine").absolute().checkpoint == str(tmp_path / "runs" / "mine")
 
 
