@@ -1,7 +1,6 @@
 """Files that appear whole or not at all, and locks between processes."""
 
 import contextlib
-import glob
 import os
 import shutil
 import sys
@@ -12,6 +11,8 @@ from pathlib import Path
 
 from lstsr_jax.errors import InputError
 
+_SIDE_FILES = (".aux.xml", ".ovr", ".ovr.tmp", ".msk", ".msk.ovr.tmp")
+"""What GDAL writes beside a file, by the ends of their names: listing a folder takes long where it is large."""
 _unfinished: set[Path] = set()
 """Temporary names under which this process is writing."""
 
@@ -87,7 +88,7 @@ def remove_left_overs(path: Path) -> None:
 
 def _remove(temporary: Path) -> None:
     """A temporary file or folder, with what GDAL writes beside a file."""
-    for path in (temporary, *temporary.parent.glob(f"{glob.escape(temporary.name)}.*")):
+    for path in (temporary, *(temporary.with_name(temporary.name + end) for end in _SIDE_FILES)):
         shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
 
 

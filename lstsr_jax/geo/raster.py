@@ -1,5 +1,6 @@
 """Writing rasters as cloud-optimised GeoTIFFs that appear whole or not at all."""
 
+import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -79,7 +80,9 @@ def write_raster(
     }
     resampling = "average" if average else "nearest"
     # In two steps, as rasterio's COG writer does in one: its copy lets no other thread run meanwhile, this one does.
-    with replacing(path) as temporary, rasterio.open("raster", "w", **options) as file:
+    # The name of the one in memory is of GDAL's memory too: a dataset of a plain name beside us would be removed.
+    held = f"/vsimem/{uuid.uuid4().hex}"
+    with replacing(path) as temporary, rasterio.open(held, "w", **options) as file:
         file.write(bands)
         file.update_tags(**dict(tags or {}))
         if scale is not None:

@@ -1,6 +1,7 @@
 """Many work items on one machine: the next is read and the last are written while the device computes."""
 
 import contextlib
+import dataclasses
 import functools
 import os
 from collections import deque
@@ -10,6 +11,7 @@ from typing import Final, TypeVar
 
 from tqdm import tqdm
 
+from lstsr_jax.product.claims import Claims
 from lstsr_jax.product.report import Outcome
 from lstsr_jax.product.work import Begun, Item, Job, begin, compute, end
 
@@ -22,9 +24,9 @@ _B = TypeVar("_B")
 def map_items(items: Sequence[Item], job: Job) -> Iterator[Outcome]:
     """``map(map_item, items)`` with its three steps overlapped: the same outcomes in the same order, and equal files.
 
-    The device's work is done in the caller's thread, one layer after the other, or for ``job.inference.jobs`` layers
-    at once; one thread reads ahead, and as many as there are processors, up to four, write. Memory holds that many
-    layers, however many there are.
+    The device's work is done in the caller's thread, one layer after the other, while one thread reads ahead, and as
+    many as there are processors, up to four, write. For ``job.inference.jobs`` of two or more that many threads compute
+    and write a layer each. Memory holds that many layers, however many there are.
 
     Args:
         items: from :func:`lstsr_jax.product.find_work`.
@@ -33,15 +35,19 @@ def map_items(items: Sequence[Item], job: Job) -> Iterator[Outcome]:
     Yields:
         What became of each.
     """
-    jobs = job.inference.jobs
-    writers = max(jobs, min(_MOST_WRITERS, _processors()))
+    job, jobs = dataclasses.replace(job, claims=Claims()), job.inference.jobs
     with contextlib.closing(_ahead(functools.partial(begin, job=job), items)) as begun:
         if jobs == 1:
-            computed: Iterator[Begun | Outcome] = map(functools.partial(_compute_showing, job=job), begun)
+            computed = map(functools.partial(_compute_showing, job=job), begun)
+            finished = _ahead(functools.partial(end, job=job), computed, min(_MOST_WRITERS, _processors()))
         else:
-            computed = _ahead(functools.partial(compute, job=job), begun, jobs)
-        with contextlib.closing(_ahead(functools.partial(end, job=job), computed, writers)) as outcomes:
-            yield from outcomes
+            # In one stage: who waits for the output of a layer before it must not keep that layer from its end.
+            finished = _ahead(lambda layer: end(compute(layer, job), job), begun, jobs)
+        with contextlib.closing(finished):
+            try:
+                yield from finished
+            finally:
+                job.claims.close()
 
 
 def _compute_showing(begun: Begun | Outcome, job: Job) -> Begun | Outcome:

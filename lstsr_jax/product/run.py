@@ -52,11 +52,11 @@ def predict(
     """
     if output.vrt and shard is not None:
         raise InputError("`vrt`: joins maps when all shards have ended; give it together with `merge_reports`")
+    if shard is not None:  # until this one has ended, there is none
+        part_path(output.output_dir, shard).unlink(missing_ok=True)
     job = Job(method, selection, inference, output, command)
     whole = find_work(files, job)
     work = whole if shard is None else whole.shard(shard)
-    if shard is not None:  # until this one has ended, there is none
-        part_path(output.output_dir, shard).unlink(missing_ok=True)
     outcomes: dict[int, Outcome] = {}
     with tqdm(total=len(work.items), unit="layer", disable=None) as bar:
         for item, outcome in zip(work.items, map_items(work.items, job), strict=True):

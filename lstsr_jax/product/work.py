@@ -36,7 +36,7 @@ _T = TypeVar("_T")
 
 @dataclasses.dataclass(frozen=True)
 class Job:
-    """What a run asks of every layer, the same on every worker: made once in each; it may be pickled.
+    """What a run asks of every layer, the same on every worker: made once in each.
 
     Attributes:
         method: as it is to be used.

@@ -35,7 +35,8 @@ class SceneSteps:
     Attributes:
         resolver: the method.
         field: ``(H, W)`` K with gaps.
-        filled: the same without, as a method that works tile by tile sees it; None where nothing is observed.
+        filled: the same without, as a method that works tile by tile sees it; None for one that takes the field in one
+            piece, with its gaps, and where nothing is observed.
         guides: ``(H*f, W*f)`` each, by name, if the method is guided.
         spread: whether the spread is asked for.
         tiling: how the scene is cut.
@@ -82,7 +83,8 @@ class SceneSteps:
             CHANNELS[name].require(name, values)
         observed = np.isfinite(field)
         field = np.where(observed, field, np.float32(np.nan))
-        filled = np.asarray(_fill(field[..., None]))[..., 0] if observed.any() else None
+        in_one_piece = isinstance(resolver, FunctionResolver) and resolver.whole_field
+        filled = None if in_one_piece or not observed.any() else np.asarray(_fill(field[..., None]))[..., 0]
         return cls(resolver, field, filled, fields, spread, tiling)
 
     def compute(self, progress: Progress | None = None) -> Field:
@@ -98,14 +100,14 @@ class SceneSteps:
             ValueError: if the method returns another shape.
         """
         factor, channels = self.resolver.factor, 2 if self.spread else 1
-        if self.filled is None:
+        observed = np.isfinite(self.field)
+        if not observed.any():
             return np.full((channels, self.field.shape[0] * factor, self.field.shape[1] * factor), np.nan, np.float32)
         refine: Callable[..., Any] = self._mean_and_spread if self.spread else self.resolver
-        if isinstance(self.resolver, FunctionResolver) and self.resolver.whole_field:
-            if self.resolver.reports_progress and not self.spread:
+        if self.filled is None:
+            if isinstance(self.resolver, FunctionResolver) and self.resolver.reports_progress and not self.spread:
                 refine = functools.partial(self.resolver.function, progress=progress)
             return self._in_one_piece(refine, channels)
-        observed = np.isfinite(self.field)
         return blend(
             functools.partial(call_guided, refine),
             self.filled,
@@ -126,7 +128,7 @@ class SceneSteps:
         Raises:
             InputError: if the method gave temperatures that are not finite.
         """
-        if self.filled is not None:
+        if np.isfinite(self.field).any():
             _conserve_and_mask(fine, self.field, self.resolver.factor, self.resolver.conserves_energy)
         if not self.spread:
             return fine[0], None

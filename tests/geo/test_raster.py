@@ -100,6 +100,15 @@ def test_a_failure_keeps_the_old_file_and_leaves_no_other(tmp_path):
     assert path.read_text() == "old" and list(tmp_path.iterdir()) == [path]
 
 
+def test_datasets_in_the_working_directory_stay(tmp_path, monkeypatch):
+    """What is held in memory on the way has a name; GDAL removes a dataset on the disk that has it."""
+    monkeypatch.chdir(tmp_path)
+    mine = write_raster(tmp_path / "mine.tif", kelvin(9, 8), *PLACE).rename(tmp_path / "raster")
+    before = mine.read_bytes()
+    write_raster(tmp_path / "other.tif", kelvin(9, 8), *PLACE)
+    assert mine.read_bytes() == before and sorted(path.name for path in tmp_path.iterdir()) == ["other.tif", "raster"]
+
+
 def test_a_process_that_ends_removes_what_its_threads_have_half_written(tmp_path):
     with pytest.raises(FileNotFoundError), replacing(tmp_path / "x.tif") as temporary:
         temporary.write_text("half")

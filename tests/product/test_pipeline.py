@@ -134,16 +134,32 @@ def test_an_error_comes_when_its_turn_comes_and_ends_the_threads():
     assert threading.active_count() == before
 
 
-def test_two_copies_of_one_granule_in_one_run_are_made_once(season, tmp_path):
+@pytest.mark.parametrize("jobs", [1, 2, 3])
+def test_two_copies_of_one_granule_in_one_run_are_made_once(season, tmp_path, jobs):
     first = sorted(season.glob("*.hdf"))[0]
     copies = [tmp_path / "in" / f"copy{number}.hdf" for number in range(3)]
     (tmp_path / "in").mkdir()
     for copy in copies:
         shutil.copy2(first, copy)
     method = choose_method(None, "bicubic")
-    report = predict(copies, method, *settings_of(output_dir=tmp_path / "out", tile=32, overpass="day"))
+    report = predict(copies, method, *settings_of(output_dir=tmp_path / "out", tile=32, overpass="day", jobs=jobs))
     assert [outcome.status for outcome in report.outcomes] == ["written", "finished", "finished"]
     assert [outcome.note for outcome in report.outcomes[1:]] == ["left as it is"] * 2
+
+
+def test_a_run_that_is_left_early_holds_nobody_up(season, tmp_path):
+    """Neither its own threads, which wait for a copy's output, nor the next run of the same job."""
+    first = sorted(season.glob("*.hdf"))[0]
+    copies = [tmp_path / "in" / f"copy{number}.hdf" for number in range(3)]
+    (tmp_path / "in").mkdir()
+    for copy in copies:
+        shutil.copy2(first, copy)
+    job = Job(choose_method(None, "bicubic"), *settings_of(output_dir=tmp_path / "out", tile=32, overpass="day"))
+    items = find_work(copies, job).items
+    left = map_items(items, job)
+    assert next(left).status == "written"
+    left.close()
+    assert [outcome.status for outcome in map_items(items, job)] == ["finished"] * 3
 
 
 @pytest.mark.parametrize("jobs", [0, -1])
