@@ -148,6 +148,12 @@ def test_a_raster_comes_back_as_a_raster_of_the_same_edges(tmp_path):
             np.testing.assert_array_equal(file.read(1), expected(coarse.read(1)))
 
 
+def test_a_transform_without_crs_becomes_that_of_the_fine_field():
+    fine = super_resolve(array(field(), crs=None).rio.write_transform(PLACE), restless, **SMALL)
+    stored = rasterio.Affine.from_gdal(*map(float, fine.spatial_ref.attrs["GeoTransform"].split()))
+    np.testing.assert_allclose(stored[:6], refine_transform(PLACE, 4)[:6], rtol=1e-12, atol=1e-6)
+
+
 def test_an_array_that_lies_nowhere_stays_so():
     fine = super_resolve(xarray.DataArray(field(), dims=("y", "x")), restless, **SMALL)
     assert not fine.coords and fine.shape == (80, 96)
@@ -218,6 +224,19 @@ def test_ndvi_of_the_same_place_guides():
         super_resolve(da, resolver, elsewhere, **SMALL)
     with pytest.raises(ValueError, match=r"ndvi \(20, 24\) must be da \(20, 24\) times the factor 4"):
         super_resolve(da, resolver, da, **SMALL)
+
+
+def test_ndvi_without_coordinates_runs_as_the_array_does():
+    resolver = as_super_resolver(guided, needs_ndvi=True, conserves_energy=False)
+    south_up = array(field()).isel(y=slice(None, None, -1), x=slice(None, None, -1))
+    ndvi = np.random.default_rng(5).uniform(0, 0.9, (80, 96)).astype(np.float32)
+    bare = xarray.DataArray(ndvi[::-1, ::-1], dims=("y", "x"))
+    fine = super_resolve(south_up, resolver, bare, **SMALL)
+    expected = super_resolve_scene(resolver, field(), ndvi, **SMALL)
+    np.testing.assert_array_equal(fine.values[::-1, ::-1], expected)
+    there = array(ndvi, transform=refine_transform(PLACE, 4))
+    with pytest.raises(ValueError, match="ndvi has coordinates and da has none"):
+        super_resolve(xarray.DataArray(field(), dims=("y", "x")), resolver, there, **SMALL)
 
 
 def test_models_go_by_name():

@@ -74,12 +74,23 @@ class PlacedGrid:
         turned = {y: self.transform.e > 0, x: self.transform.a < 0}
         return da.isel({dim: slice(None, None, -1) for dim, turn in turned.items() if turn})
 
-    def require_refinement_of(self, coarse: "PlacedGrid", factor: int) -> None:
-        """Raise ValueError unless this grid covers that of ``coarse`` with pixels ``factor`` times smaller."""
+    def refining(self, coarse: "PlacedGrid", factor: int) -> "PlacedGrid":
+        """This grid, of pixels ``factor`` times smaller; one that lies nowhere lies as ``coarse`` does, row for row.
+
+        Raises:
+            ValueError: if it does not cover ``coarse``, or nobody knows whether it does.
+        """
         if self.shape != (coarse.shape[0] * factor, coarse.shape[1] * factor):
             raise ValueError(f"{self.name} {self.shape} must be {coarse.name} {coarse.shape} times the factor {factor}")
-        if self.transform is None or coarse.transform is None:
-            return
+        if coarse.transform is None and self.transform is None:
+            return self
+        if coarse.transform is None:
+            raise ValueError(
+                f"{self.name} has coordinates and {coarse.name} has none: give {coarse.name} its own, or {self.name} "
+                "without them, its rows and columns in the same order"
+            )
+        if self.transform is None:
+            return dataclasses.replace(self, transform=refine_transform(coarse.transform, factor))
         for mine, its, size in zip(self._edges(), coarse._edges(), self.shape, strict=True):
             pixel = abs(its[1] - its[0]) / size
             if np.abs(np.subtract(sorted(mine), sorted(its))).max() > 0.1 * pixel:
@@ -87,6 +98,7 @@ class PlacedGrid:
                     f"{self.name} lies from {min(mine):g} to {max(mine):g} and {coarse.name} from {min(its):g} to "
                     f"{max(its):g}: bring it onto the fine grid first, as with ndvi.rio.reproject_match"
                 )
+        return self
 
     def _edges(self) -> tuple[tuple[float, float], tuple[float, float]]:
         """Outer edges of the first and the last row, and of the first and the last column."""
@@ -109,7 +121,7 @@ class PlacedGrid:
                 for dim, start, step in ((y, top, e), (x, left, a)):
                     centres = start + step * (np.arange(fine.sizes[dim]) + 0.5)
                     fine = fine.assign_coords({dim: (dim, centres, da[dim].attrs)})
-            if crs is not None or not self.labelled:
+            if crs is not None or _declared(self.name, da) is not None:
                 fine = fine.rio.set_spatial_dims(x, y).rio.write_transform(transform, grid_mapping_name=mapping)
         if crs is not None:
             fine = fine.rio.write_crs(crs, grid_mapping_name=mapping)

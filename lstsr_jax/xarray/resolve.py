@@ -47,8 +47,8 @@ def super_resolve(
         da: LST in kelvin, or in the degrees that its attribute ``units`` declares. NaN, and what ``da.rio.nodata``
             declares, is no observation.
         predictor: what :func:`lstsr_jax.super_resolve_scene` takes, or the name or path of a model.
-        ndvi: for a predictor guided by it: on the fine grid, the same place; dimensions that ``da`` has too, such as
-            time, go together.
+        ndvi: for a predictor guided by it: on the fine grid, the same place; without coordinates its rows and columns
+            run as those of ``da``. Dimensions that ``da`` has too, such as time, go together.
         elevation: in metres, likewise.
         conserve_energy: as for :func:`lstsr_jax.super_resolve_scene`.
         tile: as there.
@@ -83,8 +83,7 @@ def super_resolve(
     fields, dims = [grid.north_up(kelvin)], [list(grid.dims)]
     guides: dict[str, xarray.DataArray] = given(ndvi=ndvi, elevation=elevation)
     for name, guide in guides.items():
-        fine_grid, of_guide = PlacedGrid.of(name, guide), [f"_{name}_y", f"_{name}_x"]
-        fine_grid.require_refinement_of(grid, resolver.factor)
+        fine_grid, of_guide = PlacedGrid.of(name, guide).refining(grid, resolver.factor), [f"_{name}_y", f"_{name}_x"]
         fields.append(fine_grid.north_up(guide).rename(dict(zip(fine_grid.dims, of_guide, strict=True))))
         dims.append(of_guide)
     options: dict[str, Any] = {"conserve_energy": conserve_energy, "tile": tile, "overlap": overlap, "batch": batch}
