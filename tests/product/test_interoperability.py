@@ -3,10 +3,13 @@
 import datetime
 
 import numpy as np
+import odc.geo.xr  # noqa: F401  (adds the accessor ``odc``)
 import pytest
 import rasterio
 import rioxarray
+from odc.geo.geobox import GeoBox
 from rasterio.crs import CRS
+from rio_tiler.io import Reader
 
 from lstsr_jax.geo import SINUSOIDAL, pixel_lonlat, simulate_granule, tile_transform, write_granule
 from lstsr_jax.product import choose_method, predict, settings_of
@@ -63,9 +66,6 @@ def test_rioxarray(plain, packed, lst):
 
 
 def test_odc_geo(plain, lst):
-    pytest.importorskip("odc.geo.xr")  # adds the accessor ``odc``
-    from odc.geo.geobox import GeoBox
-
     with rasterio.open(plain) as file:
         box = GeoBox.from_rio(file)
     assert box.shape == lst.shape and box.transform == tile_transform(TILE, 4)
@@ -76,9 +76,6 @@ def test_odc_geo(plain, lst):
 
 
 def test_rio_tiler(plain, lst):
-    pytest.importorskip("rio_tiler")
-    from rio_tiler.io import Reader
-
     with Reader(str(plain)) as reader:
         assert CRS.from_user_input(reader.crs) == SINUSOIDAL
         whole = reader.preview(max_size=None)
