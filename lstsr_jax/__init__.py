@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from lstsr_jax.sharpening import atprk, dms, tsharp
     from lstsr_jax.training import Stopped, train
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _HOME = {
     # fields
