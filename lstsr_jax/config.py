@@ -124,6 +124,9 @@ class DataConfig:
     None keeps all that were produced."""
     mix_periods: bool = False
     """Take daily LST and means of eight days into one dataset; else granules of both are an error."""
+    in_memory: Literal["auto", "yes", "no"] = "auto"
+    """Keep training patches in memory once they are decoded: yes; no: decode them again in every epoch; auto: keep them
+    if they take at most a quarter of the memory that is free. The batches are the same."""
     data_dir: str | None = None
     """Where prepared datasets are kept; default as TFDS: $TFDS_DATA_DIR or ~/tensorflow_datasets."""
 
@@ -262,11 +265,11 @@ class TrainConfig:
     checkpoint_minutes: float = 10.0
     """Longest time without a checkpoint in minutes, also within an epoch; 0: only at the ends of epochs."""
     dtype: Literal["float32", "bfloat16"] = "float32"
-    """What convolutions compute in; parameters, batch statistics and loss stay float32. bfloat16 is for mrunet."""
+    """What convolutions compute in; parameters, batch statistics and loss stay float32."""
     accumulate: int = 1
     """Parts each device takes its share of a batch in, one after the other, to need less memory."""
     remat: bool = False
-    """Compute activations anew in the backward pass instead of keeping them (mrunet): less memory, more time."""
+    """Compute activations anew in the backward pass instead of keeping them: less memory, more time."""
 
     def __post_init__(self) -> None:
         """Refuse what no run could use.
@@ -306,10 +309,6 @@ class Config:
         data, model, train = self.data, self.model, self.train
         if data.pairs is not None:
             _require(model.factor == 4, "model.factor", model.factor, "`data.pairs` are 1 km to 250 m, factor 4")
-        if model.name != "mrunet":
-            only = f"only for `model.name` mrunet, not {model.name}"
-            _require(train.dtype == "float32", "train.dtype", train.dtype, only)
-            _require(not train.remat, "train.remat", train.remat, only)
         multiple = f"must be a multiple of the factor {model.factor}"
         multiple += f" times `train.coarsen` {train.coarsen}" if train.coarsen > 1 else ""
         for path, side in (("data.patch_size", data.patch_size), ("train.crop", train.crop)):

@@ -35,7 +35,7 @@ class Augment(grain.transforms.RandomMap):  # type: ignore[misc]
             window = np.s_[row : row + train.crop, col : col + train.crop]
             element = {name: values[window] for name, values in element.items()}
         if turn:
-            element = {name: np.ascontiguousarray(transform(values, turn)) for name, values in element.items()}
+            element = {name: transform(values, turn) for name, values in element.items()}
         element = withhold(element, train.guide_dropout, rng)
         if train.input_noise_k:
             sigma = rng.uniform(0, train.input_noise_k)

@@ -4,7 +4,7 @@ Everything here is numpy; nothing imports TensorFlow. Patches are ``(S, S, 1)`` 
 """
 
 import contextlib
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,8 @@ import tensorflow_datasets as tfds
 
 from lstsr_jax.config import GUIDES, Config
 from lstsr_jax.data.augmentation import Augment
+from lstsr_jax.data.memory import kept_in_memory
+from lstsr_jax.data.order import generators, shuffled
 from lstsr_jax.errors import InputError, first_line
 
 Example = dict[str, Any]
@@ -111,6 +113,7 @@ def _damage_is_bad_input(directory: Path) -> Iterator[None]:
         ) from error
 
 
+_AHEAD = 16  # batches that are made before they are asked for
 FIELDS = ("lst", *GUIDES)
 """Features of an example that are images; guides only in datasets built with them."""
 
@@ -156,25 +159,34 @@ class TrainingBatches:
                 raise InputError(f"`model.guide` {guide}: the dataset holds no {text}; give `data.{guide}`")
         names = ("lst", *config.model.guides)
         self.steps_per_epoch = len(source) // size
-        self._source, self._train, self._size = source, config.train, size
-        # Shuffled and augmented as a whole and only then shared out: both depend on the place in the whole epoch.
-        examples = self._shuffled(source, lambda example: {name: example[name] for name in names})
-        examples = examples.random_map(Augment(config))[: self.steps_per_epoch * size][process::processes]
-        self._epoch = examples.batch(size // processes, drop_remainder=True)
-
-    def _shuffled(self, source: Sequence[Any], select: Callable[[Any], Any]) -> grain.MapDataset:
-        return grain.MapDataset.source(source).map(select).seed(self._train.seed).shuffle()
+        self._count, self._size, self._seed = len(source), size, config.train.seed
+        self._example = shuffled(self._seed, len(source))
+        self._augment = Augment(config)
+        self._images = kept_in_memory(source, names, config.data.in_memory)
+        self._own = range(process, size, processes)
 
     def steps(self, first: int, stop: int) -> Generator[Batch]:
         """The batches of steps ``first`` (from 0) to ``stop - 1``, as arrays ``(batch_size / processes, S, S, 1)``."""
-        yield from self._epoch.repeat()[first:stop].to_iter_dataset()
+        # One thread: more of them take the interpreter from one another.
+        ahead = grain.ReadOptions(num_threads=1, prefetch_buffer_size=_AHEAD)
+        yield from grain.MapDataset.range(first, stop).map(self._batch).to_iter_dataset(ahead)
 
     def examples(self, step: int) -> list[int]:
         """Which examples of the source the whole batch of ``step`` (from 0) is made of, those of all processes."""
+        return [self._example(place) for place in self._places(step)]
+
+    def _places(self, step: int) -> range:
+        """Of the examples of a step in the stream of all epochs, those that an epoch leaves over included."""
         epoch, number = divmod(step, self.steps_per_epoch)
-        first = epoch * len(self._source) + number * self._size
-        order = self._shuffled(range(len(self._source)), int)
-        return [order[first + i] for i in range(self._size)]
+        first = epoch * self._count + number * self._size
+        return range(first, first + self._size)
+
+    def _batch(self, step: int) -> Batch:
+        places, random = self._places(step), generators(self._seed)
+        examples = [
+            self._augment.random_map(self._images(self._example(places[i])), random(places[i])) for i in self._own
+        ]
+        return {name: np.stack([example[name] for example in examples]) for name in examples[0]}
 
 
 def evaluation_batches(

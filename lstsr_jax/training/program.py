@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import optax
 from flax import linen as nn
 
-from lstsr_jax.config import Config, ModelConfig, TrainConfig
+from lstsr_jax.config import Config, TrainConfig
 from lstsr_jax.models import create_model
 from lstsr_jax.predictor import Normalization, input_channels
 from lstsr_jax.training import schedule as schedules
@@ -112,7 +112,7 @@ def build_program(
         given["optimizer"] = "given"
     if module is None:
         network = create_model(model, axis_name=AXIS)
-        trained = _as_trained(network, model, train)
+        trained = _as_trained(network, train)
     else:
         network = trained = module
         _check_module(module, config)
@@ -160,10 +160,8 @@ def _compiled_in(config: Config, normalization: Normalization, steps_per_epoch: 
     return {**model, **train, "normalization": normalization, "steps_per_epoch": steps_per_epoch}
 
 
-def _as_trained(module: nn.Module, model: ModelConfig, train: TrainConfig) -> nn.Module:
+def _as_trained(module: nn.Module, train: TrainConfig) -> nn.Module:
     """The network with the precision and the memory budget of the training."""
-    if model.name != "mrunet":
-        return module
     dtype = None if train.dtype == "float32" else jnp.dtype(train.dtype)
     return module.clone(dtype=dtype, remat=train.remat)
 

@@ -23,7 +23,7 @@ _BESIDE = (
     ("fine", "fields", "finer rasters"),
 )
 """What of the records of a checkpoint must stay: part, name, and what to call it."""
-_MAY_CHANGE = ("epochs", "data_dir", "checkpoint_every", "checkpoint_minutes", "remat")
+_MAY_CHANGE = ("epochs", "data_dir", "in_memory", "checkpoint_every", "checkpoint_minutes", "remat")
 
 
 def check(
