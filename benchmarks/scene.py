@@ -16,13 +16,14 @@ import time
 SIDE, PATCH = 1200, 16
 
 
-def measure(kind: str, width: int, share: float) -> dict[str, float]:
-    """Seconds for the compilation and for a whole scene, and the peak of this process in GiB.
+def measure(kind: str, width: int, share: float, model: str = "mrunet") -> dict[str, float]:
+    """Seconds for the compilation and for a whole scene, and the peak memory of the accelerator or this process in GiB.
 
     Args:
         kind: ``"scene"`` or ``"naive"``.
-        width: of the Multi-residual U-Net.
+        width: of the network.
         share: part of the scene's rows that is computed; the time is scaled up.
+        model: name of the network.
     """
     import jax
     import jax.numpy as jnp
@@ -34,7 +35,7 @@ def measure(kind: str, width: int, share: float) -> dict[str, float]:
     from lstsr_jax.scene import super_resolve_scene
     from lstsr_jax.scene.tiling import Tiling, layout
 
-    config = ModelConfig(width=width)
+    config = ModelConfig(name=model, width=width)
     module = create_model(config)
     variables = module.init(jax.random.key(0), jnp.zeros((1, 64, 64, 1)))
     predictor = Predictor(variables, module, config, normalization_for(config, 340.0))
@@ -63,6 +64,7 @@ def measure(kind: str, width: int, share: float) -> dict[str, float]:
         seconds = time.perf_counter() - start
         scale = SIDE / rows
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    peak = (jax.devices()[0].memory_stats() or {}).get("peak_bytes_in_use", peak * 2**30) / 2**30  # of the accelerator
     return {"first_s": first, "scene_s": seconds * scale, "peak_gib": peak}
 
 
@@ -71,11 +73,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--width", type=int, nargs="+", default=[16, 64])
     parser.add_argument("--share", type=float, default=None, help="part of the scene; default 1, from width 64 on 0.05")
+    parser.add_argument("--model", default="mrunet")
     parser.add_argument("--measure", nargs=3, metavar=("KIND", "WIDTH", "SHARE"), help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.measure:
         kind, width, share = args.measure
-        print(json.dumps(measure(kind, int(width), float(share))))
+        print(json.dumps(measure(kind, int(width), float(share), args.model)))
         return
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     print(f"{cores} cores; a {SIDE}x{SIDE} scene x4, float32")
@@ -83,7 +86,17 @@ def main() -> None:
     for width in args.width:
         share = args.share or (1.0 if width < 64 else 0.05)
         for kind in ("scene", "naive"):
-            command = [sys.executable, "-m", "benchmarks.scene", "--measure", kind, str(width), str(share)]
+            command = [
+                sys.executable,
+                "-m",
+                "benchmarks.scene",
+                "--model",
+                args.model,
+                "--measure",
+                kind,
+                str(width),
+                str(share),
+            ]
             done = subprocess.run(command, capture_output=True, text=True, check=True)
             row = json.loads(done.stdout.splitlines()[-1])
             figures = f"{row['first_s']:12.1f} {row['scene_s']:9.1f} {row['peak_gib']:9.2f}"

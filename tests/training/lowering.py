@@ -52,12 +52,12 @@ def batch_of(config: Config, devices: int) -> dict:
     def image(side: int, dtype: type = jnp.float32) -> jax.ShapeDtypeStruct:
         return jax.ShapeDtypeStruct((devices, 1, side, side, 1), dtype)
 
-    ndvi = {"ndvi": image(SIDE)} if config.model.guide == "ndvi" else {}
+    guides = {name: image(SIDE) for name in config.model.guides}
     if config.preset != "aster":
-        return {"lst": image(SIDE), **ndvi}
+        return {"lst": image(SIDE), **guides}
     places = jax.ShapeDtypeStruct((devices, 1, SIDE, SIDE), jnp.float32)
     scored = {"aster": image(SIDE), "mask": image(SIDE, jnp.bool_), "rows": places, "columns": places}
-    return {"pairs": {"coarse": image(SIDE // 4), **ndvi, **scored}}
+    return {"pairs": {"coarse": image(SIDE // 4), **guides, **scored}}
 
 
 def facts(case: str) -> dict:
