@@ -8,7 +8,6 @@ mean RMSE over that of bicubic, of windows without gaps; of the guided network a
 
 import argparse
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -50,26 +49,26 @@ def east_windows(fields: list[FineField], elevation: Path) -> tuple[list[tuple[F
     return windows, heights
 
 
-def trained(west: Path, elevation: Path | None, workdir: Path, **options: Any) -> Path:
-    """The workdir of a network trained on the western half."""
+def trained(west: Path, elevation: Path | None, workdir: Path, options: argparse.Namespace) -> Path:
+    """The workdir of a network trained on the western half, as the flags say."""
     data = DataConfig(fine=str(west), elevation=None if elevation is None else str(elevation), stride=SIDE // 2)
     model = ModelConfig(
         name="edsr",
-        width=options["width"],
-        blocks=options["blocks"],
+        width=options.width,
+        blocks=options.blocks,
         conserve_energy=True,
         guide="none" if elevation is None else "elevation",
     )
     settings = TrainConfig(
-        epochs=options["epochs"],
+        epochs=options.epochs,
         batch_size=16,
         learning_rate=1e-3,
         schedule="cosine",
         warmup_epochs=0.5,
         loss="l1",
         augment="dihedral",
-        crop=options["crop"],
-        seed=options["seed"],
+        crop=options.crop,
+        seed=options.seed,
     )
     return train(Config("custom", data, model, settings), None, workdir)
 
@@ -91,7 +90,7 @@ def main() -> None:
     west = args.workdir / "west"
     write_west(fields, west)
     networks = {
-        name: load_predictor(trained(west, dem, args.workdir / name.replace(" ", "-"), **vars(args)))
+        name: load_predictor(trained(west, dem, args.workdir / name.replace(" ", "-"), args))
         for name, dem in (("LST alone", None), ("LST and elevation", args.elevation))
     }
     rows: dict[str, Row] = {**networks, **{path: load_predictor(path) for path in args.checkpoint}}
