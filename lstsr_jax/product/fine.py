@@ -106,11 +106,11 @@ def prepare(
     seen, inner = surround(scene, context, around)
     _require_plausible(f"{scene.path}: observed LST", seen.lst)
     guides = read_guides(method.guides, seen, factor)
-    warnings = tuple(warnings_of(guides, seen, factor))
     steps = method.begin(seen.lst, {name: guide.values for name, guide in guides.items()}, inference)
-    wanted = region.within(context).moved(inner.top, inner.left).slices(factor)
+    wanted, source = region.within(context).moved(inner.top, inner.left).slices(factor), crop(scene, region)
+    warnings = tuple(warnings_of(guides, source, wanted, factor))
     named = around._replace(patches=())  # its pixels are in the steps
-    return Prepared(crop(scene, region), steps, wanted, guides, warnings, method.calibrated, named)
+    return Prepared(source, steps, wanted, guides, warnings, method.calibrated, named)
 
 
 def finish(prepared: Prepared, computed: NDArray[np.float32]) -> FineScene:

@@ -92,12 +92,20 @@ def _nothing(name: str, guide: Guide, scene: Scene) -> str:
     return f"{head}: {why}; give a DEM {place}"
 
 
-def warnings_of(guides: Mapping[str, Guide], scene: Scene, factor: int) -> list[str]:
-    """One line for each guide that is no finer than the LST, and for elevation that covers a part of it only."""
+def warnings_of(guides: Mapping[str, Guide], source: Scene, wanted: tuple[slice, slice], factor: int) -> list[str]:
+    """One line for each guide that is no finer than the LST, and for elevation that covers a part of it only.
+
+    Args:
+        guides: as read.
+        source: the scene that is mapped.
+        wanted: where it lies in the guides.
+        factor: fine = coarse x factor.
+    """
     lines = [coarseness_warning(name, guide, factor) for name, guide in guides.items()]
     if "elevation" in guides:
-        observed = np.isfinite(scene.lst).repeat(factor, 0).repeat(factor, 1)
-        share = np.isfinite(guides["elevation"].values[observed]).mean() if observed.any() else 1.0
+        observed = np.isfinite(source.lst).repeat(factor, 0).repeat(factor, 1)
+        known = np.isfinite(guides["elevation"].values[wanted])
+        share = known[observed].mean() if observed.any() else 1.0
         if share < _COVERED:
             covers = f"covers {share:.0%} of what is observed; the rest is mapped without it"
             lines.append(f"`elevation` {guides['elevation'].path.name}: {covers}")
