@@ -20,7 +20,7 @@ from lstsr_jax.geo import PRODUCTS
 from lstsr_jax.geo.footprint import footprint
 from lstsr_jax.geo.scene import period_end
 from lstsr_jax.product.contents import Contents, StoredBand, contents_of
-from lstsr_jax.product.files import quality_path
+from lstsr_jax.product.files import picture_path, quality_path
 
 _EXTENSION: Final = "https://stac-extensions.github.io/{}/schema.json"
 _MEDIA: Final = {
@@ -91,7 +91,7 @@ def item_of(product: Path) -> dict[str, Any]:
         raise InputError(f"{product}: does not say what it was made of ({error}); redo it with `overwrite`") from error
     place = footprint(held.grid)
     assets = {"map": _asset(product, held, "super-resolved land surface temperature", ["data"])}
-    quality, picture = quality_path(product), product.with_suffix(".png")
+    quality, picture = quality_path(product), picture_path(product)
     if product.suffix == ".tif" and quality.exists():
         assets["quality"] = _asset(quality, contents_of(quality), "quality codes of the 1 km pixels", ["metadata"])
     if picture.exists():

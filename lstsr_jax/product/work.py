@@ -15,7 +15,7 @@ from lstsr_jax.geo import GranuleError, GranuleName, LstLayer, Scene, parse_name
 from lstsr_jax.geo.manifest import check_with_manifest
 from lstsr_jax.geo.names import TIFF_SUFFIXES
 from lstsr_jax.product.claims import Claims
-from lstsr_jax.product.files import output_path, read_tags, require_format, write
+from lstsr_jax.product.files import has_quality_file, output_path, read_tags, replacing_product, require_format, write
 from lstsr_jax.product.fine import Prepared, finish, prepare
 from lstsr_jax.product.guide import find_guides
 from lstsr_jax.product.identity import Identity, options_of, sources_of
@@ -209,16 +209,17 @@ def _end(begun: Begun, job: Job) -> Outcome:
         if output.stac:
             write_item(path)
         return Outcome(layer.path, layer.overpass, "finished", "by another run meanwhile", path)
-    had_item = drop_item(path)
-    drop_mosaics(path, fine.source)
-    if output.quick_look:
-        draw_quick_look(path.with_suffix(".png"), fine)
-    if begun.plan is not None:
-        fine = warp(fine, begun.plan)
-    note = note_of(fine, method)
-    warnings = warnings_of(fine, method)
-    tags = {**begun.tags, "command": printable(job.command), **tags_of(fine, method)}
-    write(path, fine, output.format, output.packed, tags)
+    with replacing_product(path, quality=has_quality_file(fine, output.format), picture=output.quick_look) as parts:
+        if parts.picture is not None:
+            draw_quick_look(parts.picture, fine)
+        if begun.plan is not None:
+            fine = warp(fine, begun.plan)
+        note = note_of(fine, method)
+        warnings = warnings_of(fine, method)
+        tags = {**begun.tags, "command": printable(job.command), **tags_of(fine, method)}
+        write(parts, fine, output.format, output.packed, tags)
+        had_item = drop_item(path)  # of the older map, which stays with all that belongs to it if an error comes before
+        drop_mosaics(path, fine.source)
     if output.stac or had_item:
         write_item(path)
     note = f"{note}, {begun.seconds + time.perf_counter() - start:.1f} s"

@@ -11,7 +11,7 @@ import rasterio
 from pystac.validation import validate_dict
 
 from lstsr_jax.cli import predict_arguments
-from lstsr_jax.geo import simulate_granule, simulate_landscape, write_granule
+from lstsr_jax.geo import simulate_granule, simulate_landscape, write_granule, write_raster
 from lstsr_jax.product import choose_method, predict, settings_of
 from lstsr_jax.product.stac import item_path
 
@@ -34,7 +34,7 @@ def written(place, folder, product="MOD11A1", date=DATE, tile="h17v05"):
 
 
 def run(path, out, stac=True, **options):
-    request = dict(overpass="day", stac=stac, quick_look=False, **options)
+    request = dict(overpass="day", stac=stac, quick_look=False) | options
     return predict([path], choose_method(None, "bicubic"), *settings_of(output_dir=out, **request)).outcomes
 
 
@@ -129,6 +129,35 @@ def test_one_that_is_there_stays_true_when_its_map_is_redone(granule, tmp_path):
     assert item["stac_extensions"][-1] == "https://stac-extensions.github.io/raster/v2.0.0/schema.json"
     content = outcome.output.read_bytes()
     assert item["assets"]["map"]["file:checksum"] == "1220" + hashlib.sha256(content).hexdigest()
+
+
+def test_a_map_redone_keeps_no_picture_and_no_quality_layer_of_the_older_one(place, tmp_path):
+    simulated = simulate_granule(3, date=DATE, tile="h17v05", size=40, landscape=place)
+    layers = [path for path in write_granule(simulated, tmp_path / "in", "cog")]
+    lst, codes = (next(path for path in layers if path.stem.endswith(end)) for end in ("LST_Day_1km", "QC_Day"))
+    (first,) = run(lst, tmp_path / "out", quick_look=True)
+    assert sorted(item_of(first)["assets"]) == ["map", "picture", "quality"]
+    codes.unlink()
+    (again,) = run(lst, tmp_path / "out", overwrite=True)
+    assert again.status == "written" and sorted(item_of(again)["assets"]) == ["map"]
+    assert sorted(path.suffix for path in (tmp_path / "out").iterdir()) == [".json", ".tif"]
+
+
+def test_a_redo_that_fails_leaves_the_older_map_with_all_that_belongs_to_it(granule, tmp_path, monkeypatch):
+    run(granule, tmp_path, quick_look=True, vrt=True)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    calls = []
+
+    def fail_at_the_map(*arguments, **options):
+        calls.append(arguments)
+        if len(calls) == 2:  # after the quality layer
+            raise OSError("disk full")
+        return write_raster(*arguments, **options)
+
+    monkeypatch.setattr("lstsr_jax.product.files.write_raster", fail_at_the_map)
+    (outcome,) = run(granule, tmp_path, quick_look=True, vrt=True, overwrite=True, packed=True, max_lst_error_k=1)
+    assert outcome.status == "failed" and "disk full" in outcome.note
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before and len(before) == 6
 
 
 @pytest.mark.parametrize("format", ["netcdf", "zarr"])
