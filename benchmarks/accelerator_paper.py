@@ -56,6 +56,8 @@ def main() -> None:
     config = configs.preset("paper")
     size = min(config.train.batch_size, len(training), len(held_out))
     size -= size % jax.device_count()
+    if not size:
+        raise SystemExit(f"{args.patches}: fewer patches to score, {len(held_out)}, than devices")
     config = dataclasses.replace(
         config,
         data=dataclasses.replace(config.data, patch_size=training.shape[1]),
@@ -91,13 +93,15 @@ def main() -> None:
         score, ilr = (total[name] / max(total["images"], 1) for name in ("rmse", "ilr_rmse"))
         curve.append((epoch, time.monotonic() - start, train_rmse, score, ilr))
         longest = max(longest, time.monotonic() - since)
+    if not ratios:
+        raise SystemExit(f"no time for an epoch within {args.seconds:.0f} s")
     result = {
         "network": f"{args.model} of width {args.width}, {args.dtype}, batch {size}",
         "patches": len(training),
         "scored": len(scored) * size,
         "epochs": epoch,
         "seconds": time.monotonic() - start,
-        "epoch_over_steps": float(np.median(ratios)) if ratios else float("nan"),
+        "epoch_over_steps": float(np.median(ratios)),
         "memory_bytes": (jax.devices()[0].memory_stats() or {}).get("peak_bytes_in_use"),
         "curve": curve,
     }
