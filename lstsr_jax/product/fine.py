@@ -103,10 +103,10 @@ def prepare(
     method = method.asked_for(inference)
     region, factor = locate(scene, selection), method.factor
     context = region.grown(inference.overlap, scene.lst.shape)
-    seen, inner = surround(scene, context, around)
+    seen, inner, origin = surround(scene, context, around)
     _require_plausible(f"{scene.path}: observed LST", seen.lst)
     guides = read_guides(method.guides, seen, factor)
-    steps = method.begin(seen.lst, {name: guide.values for name, guide in guides.items()}, inference)
+    steps = method.begin(seen.lst, {name: guide.values for name, guide in guides.items()}, inference, origin)
     wanted, source = region.within(context).moved(inner.top, inner.left).slices(factor), crop(scene, region)
     warnings = tuple(warnings_of(guides, source, wanted, factor))
     named = around._replace(patches=())  # its pixels are in the steps

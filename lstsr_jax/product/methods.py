@@ -73,9 +73,13 @@ class MapMethod:
             raise InputError(f"`jobs` {inference.jobs}: a network has the whole device by itself; leave it out")
         return dataclasses.replace(self, resolver=with_energy(self.resolver, inference.conserve_energy))
 
-    def begin(self, lst: Field, guides: Mapping[str, Field], inference: Inference) -> SceneSteps:
-        """The steps from LST ``(H, W)`` K with gaps, and fine guides, to the map."""
-        return SceneSteps.begin(self.resolver, lst, guides, spread=inference.spread, tiling=inference.tiling())
+    def begin(
+        self, lst: Field, guides: Mapping[str, Field], inference: Inference, origin: tuple[int, int] = (0, 0)
+    ) -> SceneSteps:
+        """The steps from LST ``(H, W)`` K with gaps, and fine guides, to the map; see :meth:`SceneSteps.begin`."""
+        return SceneSteps.begin(
+            self.resolver, lst, guides, spread=inference.spread, tiling=inference.tiling(), origin=origin
+        )
 
 
 def choose_method(

@@ -137,7 +137,21 @@ def read_around(neighbours: Sequence[Neighbour], policy: QualityPolicy, margin: 
     return Around(margin, tuple(patches), tuple(used), tuple(warnings))
 
 
-def surround(scene: Scene, context: Region, around: Around) -> tuple[Scene, Region]:
+class Surroundings(NamedTuple):
+    """A part of a scene with what lies around it.
+
+    Attributes:
+        scene: without layers beside LST.
+        inner: where the part lies in it.
+        origin: row and column of its first pixel in the field that begins with the neighbour in the north and west.
+    """
+
+    scene: Scene
+    inner: Region
+    origin: tuple[int, int]
+
+
+def surround(scene: Scene, context: Region, around: Around) -> Surroundings:
     """A part of a scene with what neighbours hold beside it.
 
     On a side where the part reaches the scene's edge, and a neighbour touches that, ``margin`` pixels are added. Where
@@ -149,7 +163,7 @@ def surround(scene: Scene, context: Region, around: Around) -> tuple[Scene, Regi
         around: of its neighbours.
 
     Returns:
-        The larger part, without layers beside LST, and where ``context`` lies in it.
+        The larger part.
     """
     part = crop(scene, context)
     height, width = part.lst.shape
@@ -166,7 +180,7 @@ def surround(scene: Scene, context: Region, around: Around) -> tuple[Scene, Regi
     )
     inner = Region(north, west, north + height, west + width)
     if not (north or south or west or east) or not np.isfinite(part.lst).any():
-        return part, Region(0, 0, height, width)
+        return Surroundings(part, Region(0, 0, height, width), (0, 0))
     lst = np.full((height + north + south, width + west + east), np.nan, np.float32)
     for patch in around.patches:
         overlap = _overlap(patch, top - north, left - west, *lst.shape)
@@ -176,7 +190,9 @@ def surround(scene: Scene, context: Region, around: Around) -> tuple[Scene, Regi
     lst[inner.slices()] = part.lst
     a, b, _, d, e, _ = part.transform[:6]
     x, y = corner(part.transform, -west, -north)
-    return _bare(part, lst, Affine(a, b, x, d, e, y)), inner
+    first_row, first_column = (min(place) for place in zip(*((p.row, p.column) for p in around.patches), strict=True))
+    origin = top - north - first_row if north else 0, left - west - first_column if west else 0
+    return Surroundings(_bare(part, lst, Affine(a, b, x, d, e, y)), inner, origin)
 
 
 @functools.lru_cache(maxsize=_REMEMBERED)

@@ -26,6 +26,8 @@ Field = NDArray[np.float32]
 _STRIP = 64  # coarse rows corrected at a time
 _fill = jax.jit(fill_gaps)
 _correct = jax.jit(_conserve)
+_CELL = 128
+"""Pixels of a cell of the fill's pyramid up to which fills of parts agree; larger ones matter deep in large gaps."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -59,8 +61,11 @@ class SceneSteps:
         conserve_energy: bool | None = None,
         spread: bool = False,
         tiling: Tiling = Tiling(),
+        origin: tuple[int, int] = (0, 0),
     ) -> "SceneSteps":
         """Check what is asked for, fill the gaps; arguments as :func:`lstsr_jax.super_resolve_scene`, guides by name.
+
+        ``origin`` is row and column of the first pixel in a larger field, as which its gaps are to be filled.
 
         Raises:
             ValueError: as there.
@@ -84,7 +89,7 @@ class SceneSteps:
         observed = np.isfinite(field)
         field = np.where(observed, field, np.float32(np.nan))
         in_one_piece = isinstance(resolver, FunctionResolver) and resolver.whole_field
-        filled = None if in_one_piece or not observed.any() else np.asarray(_fill(field[..., None]))[..., 0]
+        filled = None if in_one_piece or not observed.any() else _fill_from(field, origin)
         return cls(resolver, field, filled, fields, spread, tiling)
 
     def compute(self, progress: Progress | None = None) -> Field:
@@ -171,3 +176,11 @@ def _conserve_and_mask(fine: NDArray[np.float32], lst: NDArray[np.float32], fact
         part[:, gaps] = np.nan
         if np.isnan(part[:, ~gaps]).any():
             raise InputError("the method gives temperatures that are not finite; take another checkpoint or method")
+
+
+def _fill_from(field: Field, origin: tuple[int, int]) -> Field:
+    """A field without its gaps, with the cells of the fill where a larger field has them."""
+    north, west = (at % _CELL for at in origin)
+    padded = np.pad(field, ((north, 0), (west, 0)), constant_values=np.nan)
+    filled: Field = np.asarray(_fill(padded[..., None]))[north:, west:, 0]
+    return filled

@@ -128,7 +128,7 @@ def canvas(files, place, window=(0, 0, SIDE, SIDE), margin=32):
     layer = next(layer for layer in layers if place in layer.path.name)
     around = read_around(as_they_are(find_neighbours(layers)[layer]), QualityPolicy(), margin)
     row, column, height, width = window
-    seen, inner = surround(layer.read(), Region(row, column, row + height, column + width), around)
+    seen, inner, _ = surround(layer.read(), Region(row, column, row + height, column + width), around)
     return seen, seen.lst[inner.slices()]
 
 

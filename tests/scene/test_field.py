@@ -14,6 +14,7 @@ from lstsr_jax import l4_pool, load_predictor, rmse, super_resolve_scene, super_
 from lstsr_jax.errors import InputError
 from lstsr_jax.geo import simulate_granule, to_kelvin
 from lstsr_jax.predictor import Predictor, SpreadCalibration, as_super_resolver
+from lstsr_jax.scene import SceneSteps
 from lstsr_jax.scene.tiling import DROP, Tiling, layout
 
 bicubic = jax.jit(functools.partial(upsample, factor=4))
@@ -253,3 +254,16 @@ def test_wrong_shapes_and_values_are_refused():
         super_resolve_scene(lambda coarse: coarse, field(20, 20))
     with pytest.raises(InputError, match="finite"):
         super_resolve_scene(lambda coarse: jnp.full((3, 256, 256, 1), jnp.nan), field(20, 20), batch=3)
+
+
+def test_gaps_of_a_part_are_filled_as_those_of_the_whole_where_it_is_said_to_lie():
+    lst = field(96, 400)
+    lst[20:70, 190:250] = np.nan  # on both sides of column 208
+    gaps = np.isnan(lst)[:, 208:]
+    whole, part, elsewhere = (
+        SceneSteps.begin(bicubic, values, origin=origin).filled
+        for values, origin in ((lst, (0, 0)), (lst[:, 144:], (0, 144)), (lst[:, 144:], (0, 0)))
+    )
+    off, far_off = (np.abs(filled[:, 64:] - whole[:, 208:])[gaps].max() for filled in (part, elsewhere))
+    assert off < 0.05 < 0.2 < far_off
+    np.testing.assert_array_equal(part[:, 64:][~gaps], lst[:, 208:][~gaps])
