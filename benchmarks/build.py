@@ -112,14 +112,15 @@ def main() -> None:
         engines = {name: flags for name, flags in engines.items() if "--runner" not in flags}
         print("Apache Beam is not installed (pip install 'lstsr-jax[beam]'): the plain builder only", flush=True)
     with tempfile.TemporaryDirectory(prefix="build-") as folder:
-        granules, side = args.granules, str(args.patch_size)
+        granules, side, share = args.granules, str(args.patch_size), "1"
         if granules is None:
-            granules, side = Path(folder) / "granules", "32"
+            granules, side, share = Path(folder) / "granules", "32", "0.5"
             simulate(granules, args.simulated)
         found = []
         for number, (name, flags) in enumerate(engines.items()):
             command = [sys.executable, "-m", "data_builders.build", "--granules", str(granules)]
-            command += ["--data-dir", f"{folder}/{number}", "--data.patch-size", side, "--data.stride", side, *flags]
+            command += ["--data-dir", f"{folder}/{number}", "--data.patch-size", side, "--data.stride", side]
+            command += ["--data.min-valid-fraction", share, *flags]
             directory, seconds, used, peak = run(command)
             _, idle, idle_used, _ = run(command)
             counts, digest, metadata = contents(directory)
