@@ -242,6 +242,28 @@ def test_nothing_is_overwritten_and_nothing_left_behind(small, exported, tmp_pat
     assert not list(tmp_path.iterdir())
 
 
+def test_after_an_interruption_between_its_two_files_it_is_exported_again(small, exported, tmp_path, monkeypatch):
+    path, names = tmp_path / "m.stablehlo", []
+    replace = os.replace
+
+    def end_after_the_first(source, target):
+        if names:
+            raise KeyboardInterrupt
+        names.append(target)
+        replace(source, target)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(os, "replace", end_after_the_first)
+        export_predictor(small, path)
+    assert [file.name for file in tmp_path.iterdir()] == ["m.stablehlo.json"]
+    export_predictor(small, path)
+    assert path.read_bytes() == exported.read_bytes() and load_exported(path)
+    path.unlink()
+    sidecar.sidecar_path(path).write_text('{"notes": "mine"}')
+    with pytest.raises(InputError, match="json: exists already"):
+        export_predictor(small, path)
+
+
 def test_a_network_that_takes_no_size_is_refused(small, tmp_path):
     class Odd(type(small.module)):
         def __call__(self, x):

@@ -28,6 +28,15 @@ def to_text(about: dict[str, Any], serialized: bytes) -> str:
     return json.dumps({**about, _CHECKSUM: _sum_of_json(about)}, indent=2) + "\n"
 
 
+def describes_a_model(beside: Path) -> bool:
+    """Whether a file is the JSON of an exported model."""
+    try:
+        about = json.loads(beside.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError):
+        return False
+    return isinstance(about, dict) and about.get("format") == FORMAT
+
+
 def read(model: Path) -> tuple[bytes, dict[str, Any]]:
     """A model and its JSON, both as they were written.
 

@@ -13,7 +13,7 @@ from jax import export
 
 import lstsr_jax
 from lstsr_jax.errors import InputError, first_line
-from lstsr_jax.export.sidecar import sidecar_path, to_text
+from lstsr_jax.export.sidecar import describes_a_model, sidecar_path, to_text
 from lstsr_jax.files import replacing, write_text
 from lstsr_jax.predictor import Predictor
 from lstsr_jax.predictor import shipped as weights
@@ -52,19 +52,20 @@ def export_predictor(
         What the JSON says.
 
     Raises:
-        InputError: if a file of that name exists, the package flatbuffers is missing, or the network cannot be exported
-            for that shape.
+        InputError: if a file of that name exists (but for a JSON that an interruption left without its model), the
+            package flatbuffers is missing, or the network cannot be exported for that shape.
     """
     path = Path(path)
-    for file in (path, sidecar_path(path)):
-        if file.exists():
+    beside = sidecar_path(path)
+    for file in (path, beside):
+        if file.exists() and not (file == beside and describes_a_model(beside)):  # alone it is left of an interruption
             raise InputError(f"{file}: exists already; choose another name or remove it")
     require_flatbuffers()
     serialized, sizes, version = _exported(predictor, shape, tuple(platforms))
     about = _describe(predictor, sizes, version, tuple(platforms))
     with replacing(path) as temporary:
         temporary.write_bytes(serialized)
-    write_text(sidecar_path(path), to_text(about, serialized))
+        write_text(beside, to_text(about, serialized))  # first: where the model is, both are
     return about
 
 
