@@ -8,7 +8,7 @@ from typing import Annotated
 import tyro
 
 from lstsr_jax.cli.door import expand_home, quieten
-from lstsr_jax.cli.flags import program, speaking_flags
+from lstsr_jax.cli.flags import flag, program, speaking_flags
 from lstsr_jax.cli.train import DataFlags
 from lstsr_jax.config import DataConfig
 
@@ -67,18 +67,35 @@ def build_arguments(argv: Sequence[str] | None = None) -> BuildArguments:
 
 
 def _without_dashes(argv: Sequence[str]) -> list[str]:
-    """The arguments with ``--direct_num_workers=2`` and the like behind ``--beam-options`` as plain words.
+    """The arguments with all behind ``--beam-options`` that is no flag of this command as plain words.
 
-    >>> _without_dashes(["--beam-options", "--direct_num_workers=2", "--data-dir", "D"])
-    ['--beam-options', 'direct_num_workers=2', '--data-dir', 'D']
+    >>> _without_dashes(["--beam-options", "--region=europe-west1", "--streaming", "--data_dir", "D"])
+    ['--beam-options', 'region=europe-west1', 'streaming', '--data_dir', 'D']
+    >>> _without_dashes(["--beam-options=--region=europe-west1", "--beam-options=streaming"])
+    ['--beam-options', 'region=europe-west1', 'streaming']
     """
+    own = _own_flags()
     words: list[str] = []
     within = False
     for word in argv:
-        dashed = word.startswith("--")
-        within = word == "--beam-options" or (within and (not dashed or "_" in word.partition("=")[0]))
-        words.append(word[2:] if within and dashed and word != "--beam-options" else word)
+        name, equals, value = word.partition("=")
+        name = name.replace("_", "-")
+        if name == "--beam-options":
+            words += [] if within else [name]
+            words += [value.removeprefix("--")] if equals else []
+            within = True
+            continue
+        within = within and name not in own
+        words.append(word.removeprefix("--") if within else word)
     return words
+
+
+def _own_flags() -> set[str]:
+    """The flags of this command, with those that turn a switch off."""
+    names = [flag(f"data.{field.name}") for field in dataclasses.fields(_BuildFlags)]
+    names += [flag(field.name) for field in dataclasses.fields(BuildArguments)]
+    off = [f"{part}{dot}no-{last}" for part, dot, last in (name[2:].rpartition(".") for name in names)]
+    return {"-h", "--help", "--data-dir", *names, *(f"--{name}" for name in off)}
 
 
 def main() -> None:
