@@ -10,17 +10,16 @@ from typing import TYPE_CHECKING, Annotated
 import tyro
 
 from lstsr_jax.cli.door import expand_home, start_jax
-from lstsr_jax.cli.flags import as_flags, program, speaking_flags
+from lstsr_jax.cli.flags import as_flags, flag, program, speaking_flags
 from lstsr_jax.errors import InputError
 from lstsr_jax.predictor import shipped
+from lstsr_jax.product.identity import UNDECIDING
 from lstsr_jax.product.settings import Inference, Output, Selection, settings_of
 from lstsr_jax.product.shard import Shard
 
 if TYPE_CHECKING:
     from lstsr_jax.product import Outcome, Report
 
-_UNDECIDING = ("--overwrite", "--debug", "--stac", "--no-stac", "--vrt", "--no-vrt")
-_UNDECIDING_WITH_VALUE = ("--output-dir", "--shard", "--jobs")
 CHECKPOINT_HELP = f"Training workdir, checkpoint directory, or a shipped model: {', '.join(shipped.names())}."
 _DEMO_MODEL, _DEMO_FOLDER = "default", "demo"
 
@@ -142,12 +141,16 @@ def predict_arguments(argv: Sequence[str] | None = None) -> PredictArguments:
 
 def _deciding(argv: Sequence[str]) -> list[str]:
     """The flags without those that change no map."""
+    settings = {field.name: field.type for part in (Selection, Inference, Output) for field in dataclasses.fields(part)}
+    switches = {"--debug", *(flag(name) for name in UNDECIDING if settings[name] is bool)}
+    switches |= {f"--no-{name.removeprefix('--')}" for name in switches}
+    valued = {"--shard", *(flag(name) for name in UNDECIDING)} - switches
     kept, skip = [], False
     for word in argv:
         name = word.split("=")[0].replace("_", "-")
-        if not skip and name not in _UNDECIDING and name not in _UNDECIDING_WITH_VALUE:
+        if not skip and name not in switches | valued:
             kept.append(word)
-        skip = not skip and word.replace("_", "-") in _UNDECIDING_WITH_VALUE
+        skip = not skip and word.replace("_", "-") in valued
     return kept
 
 

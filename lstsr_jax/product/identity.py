@@ -148,7 +148,7 @@ class Identity:
         return f"was made with other options ({said})" if names else ""
 
 
-_UNDECIDING = (
+UNDECIDING = (
     *("overpass", "date", "product", "verify", "batch", "jobs"),
     *("output_dir", "quick_look", "stac", "vrt", "overwrite"),
 )
@@ -165,7 +165,7 @@ def options_of(selection: Selection, inference: Inference, output: Output, conse
         conserves: whether the map is corrected, which ``inference.conserve_energy`` may leave to the method.
     """
     fields = {name: value for part in (selection, inference, output) for name, value in vars(part).items()}
-    for name in _UNDECIDING:
+    for name in UNDECIDING:
         del fields[name]
     if output.crs is not None:
         fields["crs"] = output.target_crs().to_string()
