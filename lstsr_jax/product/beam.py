@@ -4,11 +4,13 @@ Weights are loaded and programs compiled once in each worker process. Workers sh
 the network and of the output folder, at the same paths.
 """
 
+import contextlib
 import dataclasses
 import functools
-import tempfile
+import shutil
 import threading
-from collections.abc import Sequence
+import uuid
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -113,14 +115,40 @@ def predict(
     work = find_work([path.absolute() for path in files], mapper.job)
     outcomes: dict[int, Outcome] = {}
     make_directory("`output_dir`", mapper.output.output_dir)
-    with tempfile.TemporaryDirectory(prefix=".beam-", dir=mapper.output.output_dir) as folder:
+    with results_folder(mapper.output.output_dir) as folder:
         batches = batches_of(work.items)
         with tqdm(total=len(work.items), unit="layer", disable=None) as bar:
-            for batch, made in zip(batches, on_beam(mapper, batches, Path(folder), runner, options), strict=True):
+            for batch, made in zip(batches, on_beam(mapper, batches, folder, runner, options), strict=True):
                 outcomes.update(zip((item.place for item in batch), made, strict=True))
                 bar.update(len(batch))
     report = report_of(work.places(outcomes), work.skipped, mapper.selection.bbox)
     return with_mosaics(report, mapper.output.output_dir) if mapper.output.vrt else report
+
+
+@contextlib.contextmanager
+def results_folder(directory: Path) -> Iterator[Path]:
+    """A new folder for what workers leave, as open to other users as the umask says; those of killed runs are removed.
+
+    Args:
+        directory: where it is made.
+    """
+    from filelock import FileLock, Timeout
+
+    for name in {path.name.removesuffix(".lock") for path in directory.glob(".beam-*")}:
+        with contextlib.suppress(Timeout), FileLock(directory / f"{name}.lock", blocking=False):  # held while it runs
+            _remove(directory / name)
+    folder = directory / f".beam-{uuid.uuid4().hex[:16]}"
+    with FileLock(directory / f"{folder.name}.lock"):
+        folder.mkdir()
+        try:
+            yield folder
+        finally:
+            _remove(folder)
+
+
+def _remove(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.with_name(f"{folder.name}.lock").unlink(missing_ok=True)
 
 
 def batches_of(items: Sequence[Item]) -> list[list[Item]]:

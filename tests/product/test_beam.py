@@ -1,6 +1,7 @@
 """Maps on Apache Beam are the files of a serial run; what does not need Beam is tried without."""
 
 import importlib.util
+import os
 import pickle
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from lstsr_jax.errors import InputError
 from lstsr_jax.geo import LstLayer
 from lstsr_jax.product import Item, choose_method, find_work, predict, settings_of
 from lstsr_jax.product import beam as on_beam
-from lstsr_jax.product.beam import Mapper, batches_of
+from lstsr_jax.product.beam import Mapper, batches_of, results_folder
 
 
 def mapper_of(directory, **options):
@@ -68,6 +69,20 @@ def test_without_the_extra_nothing_is_written_and_the_remedy_is_named(granules, 
     ):
         on_beam.predict([granules], mapper_of(tmp_path / "maps"))
     assert not (tmp_path / "maps").exists()
+
+
+def test_results_go_where_other_users_may_write_and_killed_runs_leave_nothing(tmp_path):
+    (tmp_path / ".beam-dead").mkdir()
+    (tmp_path / ".beam-dead" / "00000.result").write_bytes(b"")
+    (tmp_path / ".beam-gone.lock").touch()
+    before = os.umask(0o002)
+    try:
+        with results_folder(tmp_path) as one, results_folder(tmp_path) as other:  # two runs, each in its own
+            assert {path.name for path in tmp_path.iterdir() if path.is_dir()} == {one.name, other.name}
+            assert one != other and one.stat().st_mode & 0o777 == 0o775
+    finally:
+        os.umask(before)
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.slow
