@@ -5,7 +5,6 @@ deconvolution of the variogram. To hold this process to one core, start it under
 """
 
 import argparse
-import os
 import time
 from collections.abc import Callable
 
@@ -16,6 +15,7 @@ import numpy as np
 from lstsr_jax import sharpening
 from lstsr_jax.ops.pooling import l4_pool
 from lstsr_jax.ops.resize import upsample
+from lstsr_jax.processors import available_processors
 
 
 def scenes(count: int, size: int = 64, factor: int = 4) -> tuple[jax.Array, jax.Array]:
@@ -53,7 +53,7 @@ def main() -> None:
     parser.add_argument("--window", type=int, nargs="+", default=[3, 5])
     parser.add_argument("--repeats", type=int, default=20)
     args = parser.parse_args()
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    cores = available_processors()
     device = jax.devices()[0].device_kind
     print(f"{device}, {cores} cores usable, jax {jax.__version__}; ms per 64x64 patch, x4")
     titles = ("window", "batch", "atprk", "fit", "given fit", "tsharp", "first call, s")

@@ -7,11 +7,12 @@ Networks are untrained: time and memory do not depend on the weights.
 
 import argparse
 import json
-import os
 import resource
 import subprocess
 import sys
 import time
+
+from lstsr_jax.processors import available_processors
 
 SIDE, PATCH = 1200, 16
 
@@ -80,7 +81,7 @@ def main() -> None:
         kind, width, share = args.measure
         print(json.dumps(measure(kind, int(width), float(share), args.model)))
         return
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    cores = available_processors()
     print(f"{cores} cores; a {SIDE}x{SIDE} scene x4, float32")
     print(f"{'width':>6} {'kind':>6} {'share run':>9} {'first call s':>12} {'scene s':>9} {'peak GiB':>9}")
     for width in args.width:

@@ -20,6 +20,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from lstsr_jax.processors import available_processors
+
 WAYS = ("one by one", "overlapped")
 
 
@@ -127,7 +129,7 @@ def main() -> None:
         else:
             print(json.dumps(measure(Path(folder), method, rest[0], int(rest[1]))))
         return
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    cores = available_processors()
     load = f", load {os.getloadavg()[0]:.1f} before" if hasattr(os, "getloadavg") else ""
     print(f"{cores} processors{load}; simulated granules of {args.size} x {args.size}")
     figures: dict[str, Any] = {"processors": cores, "size": args.size}

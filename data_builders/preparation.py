@@ -11,7 +11,6 @@ from typing import Any
 import tensorflow_datasets as tfds
 
 from data_builders.modis_lst.modis_lst_dataset_builder import Builder, ModisLstConfig
-from data_builders.processes import available_processors
 from lstsr_jax.config import DataConfig
 from lstsr_jax.data import PreparedDataset
 from lstsr_jax.data.batches import SIMULATED
@@ -23,6 +22,7 @@ from lstsr_jax.data.summary import describe, skipped_files
 from lstsr_jax.errors import InputError
 from lstsr_jax.files import locked
 from lstsr_jax.geo.manifest import check_with_manifest
+from lstsr_jax.processors import available_processors
 
 FORMAT = 4
 """Raised when the same files, cut by the same rule, give other patches than before, or another order: all are then

@@ -20,11 +20,6 @@ _R = TypeVar("_R")
 _work: Callable[[Any], Any]
 
 
-def available_processors() -> int:
-    """How many processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def in_processes(work: Callable[[_T], _R], items: Sequence[_T], jobs: int) -> Iterator[_R]:
     """Results of ``work``, in order.
 

@@ -4,7 +4,6 @@ import contextlib
 import ctypes
 import dataclasses
 import functools
-import os
 import sys
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
@@ -13,6 +12,7 @@ from typing import Final, TypeVar
 
 from tqdm import tqdm
 
+from lstsr_jax.processors import available_processors
 from lstsr_jax.product.claims import Claims
 from lstsr_jax.product.report import Outcome
 from lstsr_jax.product.work import Begun, Item, Job, begin, compute, end
@@ -41,7 +41,7 @@ def map_items(items: Sequence[Item], job: Job) -> Iterator[Outcome]:
     with contextlib.closing(_ahead(functools.partial(begin, job=job), items)) as begun:
         if jobs == 1:
             computed = map(functools.partial(_compute_showing, job=job), begun)
-            finished = _ahead(functools.partial(end, job=job), computed, min(_MOST_WRITERS, _processors()))
+            finished = _ahead(functools.partial(end, job=job), computed, min(_MOST_WRITERS, available_processors()))
         else:
             # In one stage: who waits for the output of a layer before it must not keep that layer from its end.
             finished = _ahead(lambda layer: end(compute(layer, job), job), begun, jobs)
@@ -91,8 +91,3 @@ def _give_back_memory() -> None:
         trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
         if trim is not None:
             trim(0)
-
-
-def _processors() -> int:
-    """That this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
