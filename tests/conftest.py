@@ -35,6 +35,17 @@ jax.config.update("jax_numpy_rank_promotion", "raise")
 _SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What compiles much comes first, so that no worker is alone with it at the end."""
+    long = ("test_commands.py", "test_processes.py", "test_devices.py", "training", "evaluation", "scene", "product")
+    places = {name: place for place, name in enumerate(long)}
+
+    def place(item: pytest.Item) -> int:
+        return min((places[part] for part in item.path.parts if part in places), default=len(long))
+
+    items.sort(key=place)
+
+
 def pytest_unconfigure() -> None:
     """Remove the compiled programs of this session."""
     if _OWN_CACHE:

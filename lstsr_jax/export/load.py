@@ -179,5 +179,5 @@ def _smallest(about: Mapping[str, Any]) -> list[jax.ShapeDtypeStruct]:
     """Inputs of the smallest size that the model takes."""
     sizes = about["sizes"]
     batch, *sides = sizes["shape"] or (1, sizes["at_least"], sizes["at_least"])
-    scales = (1, about["factor"])[: len(about["inputs"])]
+    scales = (1, *[about["factor"]] * (len(about["inputs"]) - 1))
     return [jax.ShapeDtypeStruct((batch, *(side * scale for side in sides), 1), jnp.float32) for scale in scales]
