@@ -230,6 +230,7 @@ def test_a_layer_without_quality_and_a_scene_without_observation(tmp_path):
     assert not list((tmp_path / "out").glob("*QC*"))
 
 
+@pytest.mark.slow
 def test_real_granules(shared_data, tmp_path):
     """A real clear date on the whole tile, and the real, mostly cloudy HDF4 granule."""
     (layer,) = (shared_data / "mod11a1_h18v04_2020").glob("MOD11A1.A2020220.*_LST_Day_1km.tif")

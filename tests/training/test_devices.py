@@ -8,15 +8,14 @@ from pathlib import Path
 
 import pytest
 
-SLOW = pytest.mark.slow
 
-
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("model", "optimizer", "dtype"),
     [
         ("small", "sgd", "float32"),
-        pytest.param("small", "adam", "float64", marks=SLOW),
-        pytest.param("mrunet", "adam", "float64", marks=SLOW),
+        ("small", "adam", "float64"),
+        ("mrunet", "adam", "float64"),
     ],
 )
 def test_twenty_steps_on_any_number_of_devices(model, optimizer, dtype):

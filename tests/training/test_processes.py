@@ -53,10 +53,8 @@ def run_together(arguments, count=2):
     return [process.returncode for process in started], [stderr for _, stderr in ends]
 
 
-NETWORKS = ["uninterrupted", pytest.param("trained", marks=pytest.mark.slow)]
-
-
-@pytest.mark.parametrize("alone", NETWORKS)
+@pytest.mark.slow
+@pytest.mark.parametrize("alone", ["uninterrupted", "trained"])
 def test_two_processes_equal_one(alone, request, tmp_path):
     """One epoch, then the others from its checkpoint, by two processes of one device; ``alone`` is one of two.
 
