@@ -163,6 +163,7 @@ def test_a_gap_changes_little_beside_it():
     assert np.nanmax(np.abs(dms(lst, ndvi) - whole)) < 0.2
 
 
+@pytest.mark.slow
 def test_other_factors_and_shapes():
     ndvi = smooth(64)[:, :48]
     truth = 315 - 20 * ndvi

@@ -109,6 +109,7 @@ def test_atprk_with_our_own_fit(archives, tag):
     np.testing.assert_allclose(np.stack(fitted, -1), read("param_after"), rtol=1e-3)
 
 
+@pytest.mark.slow
 def test_configuration_g_scores_what_the_paper_printed(archives):
     """21.69 dB and 0.66 in the paper's figure: block 3, L4 NDVI, crop 4, range of the cropped truth."""
     case, lst, ndvi, _ = load(archives, "G")

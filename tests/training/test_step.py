@@ -217,7 +217,7 @@ def adam_run(truth, module, devices, steps=20, rate=1e-4, **how):
     return jax.device_get((state.params, state.batch_stats, metrics))
 
 
-@pytest.mark.parametrize("accumulate", [2, 4])
+@pytest.mark.parametrize("accumulate", [pytest.param(2, marks=pytest.mark.slow), 4])
 def test_accumulated_gradients_are_those_of_the_whole_batch(truth, accumulate):
     devices = jax.devices()[:2]
     module = NoBatchNorm()
@@ -234,7 +234,8 @@ NETWORKS = {
 }
 
 
-@pytest.mark.parametrize("name", ["edsr", *(pytest.param(name, marks=pytest.mark.slow) for name in list(NETWORKS)[1:])])
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NETWORKS)
 def test_rematerialisation_is_the_same_function(truth, name):
     runs = [run(jax.devices()[:1], truth, NETWORKS[name].clone(remat=remat)) for remat in (False, True)]
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5), *runs)

@@ -226,6 +226,7 @@ def test_bad_flags():
     assert arguments.registration == "per-pair" and arguments.registration_shift is None
 
 
+@pytest.mark.slow
 def test_peers_scores(shared_data, tmp_path):
     """Three of the 50 pairs; 015 holds an implausible pixel of 402 K. Variant ``reg`` used each pair's own shift."""
     source = shared_data / "aster_modis"
