@@ -90,12 +90,10 @@ def require_ndvi(name: str, ndvi: Any) -> None:
     Raises:
         ValueError: with the range and the remedy.
     """
-    if isinstance(ndvi, jax.core.Tracer):
-        return
-    low, high = (float(bound) for bound in _range(ndvi))
-    if low < -1 - _NDVI_TOLERANCE or high > 1 + _NDVI_TOLERANCE:
+    outside = _range_outside(ndvi, -1 - _NDVI_TOLERANCE, 1 + _NDVI_TOLERANCE)
+    if outside is not None:
         raise ValueError(
-            f"{name} must be within -1 to 1, NaN where there is none: got {low:g} to {high:g}; "
+            f"{name} must be within -1 to 1, NaN where there is none: got {outside[0]:g} to {outside[1]:g}; "
             "multiply counts by 0.0001, and use NaN for fill"
         )
 
@@ -106,14 +104,20 @@ def require_elevation(name: str, elevation: Any) -> None:
     Raises:
         ValueError: with the range and the remedy.
     """
-    if isinstance(elevation, jax.core.Tracer):
-        return
-    low, high = (float(bound) for bound in _range(elevation))
-    if low < PLAUSIBLE_M[0] or high > PLAUSIBLE_M[1]:
+    outside = _range_outside(elevation, *PLAUSIBLE_M)
+    if outside is not None:
         raise ValueError(
-            f"{name} must be in metres, {PLAUSIBLE_M[0]:g} to {PLAUSIBLE_M[1]:g}, NaN where there is none: got {low:g} "
-            f"to {high:g}; use NaN for what marks gaps, such as -9999 or -32768"
+            f"{name} must be in metres, {PLAUSIBLE_M[0]:g} to {PLAUSIBLE_M[1]:g}, NaN where there is none: got "
+            f"{outside[0]:g} to {outside[1]:g}; use NaN for what marks gaps, such as -9999 or -32768"
         )
+
+
+def _range_outside(values: Any, low: float, high: float) -> tuple[float, float] | None:
+    """Least and greatest finite value, if one lies outside the bounds; None under a transformation too."""
+    if isinstance(values, jax.core.Tracer):
+        return None
+    least, greatest = (float(bound) for bound in _range(values))
+    return (least, greatest) if least < low or greatest > high else None
 
 
 def _range(values: Any) -> tuple[Any, Any]:
