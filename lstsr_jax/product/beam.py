@@ -155,7 +155,7 @@ def batches_of(items: Sequence[Item]) -> list[list[Item]]:
     """Items in batches of some granules, in their order; those of one granule stay together."""
     granules: dict[str, list[Item]] = {}
     for item in items:
-        granules.setdefault(item.layer.granule or item.layer.path.name, []).append(item)
+        granules.setdefault(item.granule, []).append(item)
     groups = list(granules.values())
     return [
         [item for group in groups[first : first + GRANULES] for item in group]

@@ -40,9 +40,9 @@ class Work:
         granule stay together, and so do those that would be one output; of a netCDF each day is a granule. Every
         worker tells of files and folders that gave no layer, the first of what was left aside.
         """
-        names = sorted({_name(item.layer) for item in self.items})
+        names = sorted({item.granule for item in self.items})
         own = set(names[shard.index :: shard.count])
-        items = [item for item in self.items if _name(item.layer) in own]
+        items = [item for item in self.items if item.granule in own]
         return Work(items, self.failures, [] if shard.index else self.skipped)
 
     def fingerprint(self) -> str:
@@ -91,10 +91,6 @@ def find_work(files: Sequence[Path], job: Job) -> Work:
         for place, layer in enumerate(layers, len(failures))
     ]
     return Work(items, failures, skipped)
-
-
-def _name(layer: LstLayer) -> str:
-    return layer.granule or layer.path.name
 
 
 def _said(layer: LstLayer) -> tuple[str, ...]:

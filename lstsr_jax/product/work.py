@@ -81,6 +81,11 @@ class Item(NamedTuple):
     refusal: str = ""
     neighbours: tuple[LstLayer, ...] = ()
 
+    @property
+    def granule(self) -> str:
+        """The name of its granule, or of its file where that says none: what keeps items together."""
+        return self.layer.granule or self.layer.path.name
+
 
 class Begun(NamedTuple):
     """A layer that has been read, and what is needed to go on with it.
