@@ -19,7 +19,7 @@ from data_builders import prepare
 from lstsr_jax import config as configs
 from lstsr_jax.config import Config
 from lstsr_jax.data import TrainingBatches
-from lstsr_jax.data.augmentation import Augment
+from lstsr_jax.ops.dihedral import draw, transform
 
 
 class Repeated(Sequence[Any]):
@@ -38,11 +38,19 @@ class Repeated(Sequence[Any]):
         return self._source[number % len(self._source)]
 
 
+class Flip(grain.transforms.RandomMap):
+    """What preset ``paper`` does to a patch, on the host."""
+
+    def random_map(self, element: Any, rng: np.random.Generator) -> Any:
+        """One example, mirrored or not."""
+        return {"lst": transform(element["lst"], draw(rng, "flip"))}
+
+
 def by_grain(source: Any, config: Config) -> Iterator[Iterable[Any]]:
     """Epoch after epoch as grain alone makes them: the same batches."""
     size = config.train.batch_size
     examples = grain.MapDataset.source(source).map(lambda example: {"lst": example["lst"]})
-    examples = examples.seed(config.train.seed).shuffle().random_map(Augment(config))
+    examples = examples.seed(config.train.seed).shuffle().random_map(Flip())
     steps = len(source) // size
     epochs = examples[: steps * size].batch(size, drop_remainder=True).repeat()
     for epoch in range(1_000_000):

@@ -125,8 +125,8 @@ class DataConfig:
     mix_periods: bool = False
     """Take daily LST and means of eight days into one dataset; else granules of both are an error."""
     in_memory: Literal["auto", "yes", "no"] = "auto"
-    """Keep training patches in memory once they are decoded: yes; no: decode them again in every epoch; auto: keep them
-    if they take at most a quarter of the memory that is free. The batches are the same."""
+    """Keep patches of training and validation in memory once they are decoded: yes; no: decode them again in every
+    epoch; auto: keep them if they take at most a quarter of the memory that is free. The batches are the same."""
     data_dir: str | None = None
     """Where prepared datasets are kept; default as TFDS: $TFDS_DATA_DIR or ~/tensorflow_datasets."""
 

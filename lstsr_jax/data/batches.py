@@ -14,7 +14,7 @@ import tensorflow_datasets as tfds
 
 from lstsr_jax.config import GUIDES, Config
 from lstsr_jax.data.augmentation import Augment
-from lstsr_jax.data.memory import kept_in_memory
+from lstsr_jax.data.memory import images_by_number
 from lstsr_jax.data.order import generators, shuffled
 from lstsr_jax.errors import InputError, first_line
 
@@ -160,33 +160,33 @@ class TrainingBatches:
         names = ("lst", *config.model.guides)
         self.steps_per_epoch = len(source) // size
         self._count, self._size, self._seed = len(source), size, config.train.seed
-        self._example = shuffled(self._seed, len(source))
+        self._examples = shuffled(self._seed, len(source))
         self._augment = Augment(config)
-        self._images = kept_in_memory(source, names, config.data.in_memory)
-        self._own = range(process, size, processes)
+        self._images = images_by_number(source, names, config.data.in_memory)
+        self._own = slice(process, size, processes)
 
     def steps(self, first: int, stop: int) -> Generator[Batch]:
-        """The batches of steps ``first`` (from 0) to ``stop - 1``, as arrays ``(batch_size / processes, S, S, 1)``."""
+        """The batches of steps ``first`` (from 0) to ``stop - 1``, as arrays ``(batch_size / processes, S, S, 1)``.
+
+        Beside the images a batch holds what :class:`~lstsr_jax.data.augmentation.Augment` adds, such as ``turn``.
+        """
         # One thread: more of them take the interpreter from one another.
         ahead = grain.ReadOptions(num_threads=1, prefetch_buffer_size=_AHEAD)
         yield from grain.MapDataset.range(first, stop).map(self._batch).to_iter_dataset(ahead)
 
     def examples(self, step: int) -> list[int]:
         """Which examples of the source the whole batch of ``step`` (from 0) is made of, those of all processes."""
-        return [self._example(place) for place in self._places(step)]
+        return [int(number) for number in self._examples(self._places(step))]
 
-    def _places(self, step: int) -> range:
+    def _places(self, step: int) -> np.ndarray:
         """Of the examples of a step in the stream of all epochs, those that an epoch leaves over included."""
         epoch, number = divmod(step, self.steps_per_epoch)
         first = epoch * self._count + number * self._size
-        return range(first, first + self._size)
+        return np.arange(first, first + self._size)
 
     def _batch(self, step: int) -> Batch:
-        places, random = self._places(step), generators(self._seed)
-        examples = [
-            self._augment.random_map(self._images(self._example(places[i])), random(places[i])) for i in self._own
-        ]
-        return {name: np.stack([example[name] for example in examples]) for name in examples[0]}
+        places, random = self._places(step)[self._own], generators(self._seed)
+        return self._augment(self._images(self._examples(places)), map(random, places.tolist()))
 
 
 def evaluation_batches(

@@ -3,6 +3,7 @@
 from typing import Final, TypeVar
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 _Array = TypeVar("_Array", jax.Array, np.ndarray)
@@ -23,6 +24,14 @@ def transform(x: _Array, orientation: int) -> _Array:
     """Bring ``(..., H, W, C)`` into an orientation of :data:`ORIENTATIONS`; an odd number of turns swaps H and W."""
     quarter_turns, mirrored = divmod(orientation, 2)
     return _turn(x[..., ::-1, :] if mirrored else x, quarter_turns)
+
+
+def transform_each(x: jax.Array, orientations: jax.Array) -> jax.Array:
+    """Bring every image of ``(B, S, S, C)`` into an orientation of its own, ``(B,)``: :func:`transform` for each."""
+    turns, mirrored = (part[:, None, None, None] for part in jnp.divmod(orientations, 2))
+    x = jnp.where(mirrored == 1, x[:, :, ::-1], x)
+    x = jnp.where(turns % 2 == 1, _turn(x, 1), x)
+    return jnp.where(turns >= 2, _turn(x, 2), x)
 
 
 def inverse(x: _Array, orientation: int) -> _Array:

@@ -13,16 +13,18 @@ from flax import linen as nn
 
 from lstsr_jax import config as configs
 from lstsr_jax.config import Config
-from lstsr_jax.data import PreparedDataset
+from lstsr_jax.data import FIELDS, PreparedDataset
 from lstsr_jax.data.finer import Joined, read_fine_patches
+from lstsr_jax.data.memory import DecodedOnce
 from lstsr_jax.errors import InputError
 from lstsr_jax.training import checkpoints, failures
 from lstsr_jax.training import workdir as workdirs
 from lstsr_jax.training.checkpoints import Checkpoints
+from lstsr_jax.training.feed import on_devices
 from lstsr_jax.training.interrupts import Interrupts, Stopped
 from lstsr_jax.training.logs import EpochLog
 from lstsr_jax.training.pairs.examples import read_examples
-from lstsr_jax.training.placement import Placement, share_out
+from lstsr_jax.training.placement import Placement
 from lstsr_jax.training.profile import StepProfile
 from lstsr_jax.training.program import Program, build_program
 from lstsr_jax.training.progress import Progress
@@ -86,7 +88,7 @@ def train(
     sources = [dataset.source("+".join(used))] if dataset else []
     sources += [finer.examples] if finer.examples else []
     patches = Joined(*sources) if sources else None
-    validation = dataset.source("validation") if dataset else None
+    validation = DecodedOnce(dataset.source("validation"), FIELDS, config.data.in_memory) if dataset else None
     built = dataset.metadata["max_k"] if dataset else {}
     max_k = max([built[split] for split in used if built] + [finer.max_k])
     own = program.module if program and "module" in program.given else module
@@ -139,10 +141,10 @@ def train(
             raise Stopped(f"stopped before step {first + 1}")
 
         steps = stack.enter_context(contextlib.closing(stream.steps(first, total)))
-        for step, batch in enumerate(steps, first):
+        for step, batch in enumerate(on_devices(steps, place), first):
             if step == first or step % per_epoch == 0:
                 progress.begin(step)
-            state, metrics = program.train_step(state, share_out(batch, len(place.local)))
+            state, metrics = program.train_step(state, batch)
             watch.add(step, metrics)
             profiler.step(metrics)
             progress.step(watch.mse)

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 
 from lstsr_jax.config import GUIDES
 from lstsr_jax.ops.degradation import coarsen, degrade
+from lstsr_jax.ops.dihedral import transform_each
 from lstsr_jax.ops.resize import upsample
 from lstsr_jax.training.task import PENALTIES, Batch, Cost, Task
 
@@ -14,11 +15,14 @@ _IMAGE = (1, 2, 3)
 
 
 def degraded(task: Task, batch: Batch) -> Batch:
-    """The coarse input and the mask of a batch of patches, beside its images; see the module :mod:`.step`.
+    """The coarse input and the mask of a batch of patches, turned, beside its images; see the module :mod:`.step`.
 
     With ``task.weigh_by`` bicubic also ``scale``, ``(b,)``: the mean penalty of the interpolated input, before noise.
     """
-    images = coarsen({name: batch[name] for name in ("lst", *GUIDES, "seen") if name in batch}, task.coarsen)
+    images = {name: batch[name] for name in ("lst", *GUIDES, "seen") if name in batch}
+    if "turn" in batch:
+        images = {name: transform_each(values, batch["turn"]) for name, values in images.items()}
+    images = coarsen(images, task.coarsen)
     coarse, mask = degrade(images["lst"], task.model.factor)
     scale = {}
     if task.weigh_by == "bicubic":

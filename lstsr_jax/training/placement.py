@@ -48,6 +48,10 @@ class Placement:
         """A copy on each local device, placed as the replicated argument of ``pmap``, so that no step copies it."""
         return jax.device_put(tree, NamedSharding(Mesh(np.array(self.local), (AXIS,)), PartitionSpec()))
 
+    def shard(self, tree: Any) -> Any:
+        """``(devices, ...)`` arrays along their first axis over the local devices, as ``pmap`` places a mapped one."""
+        return jax.device_put(tree, NamedSharding(Mesh(np.array(self.local), (AXIS,)), PartitionSpec(AXIS)))
+
     def to_global(self, tree: Any) -> Any:
         """Replicated arrays as arrays of all processes: what orbax writes."""
         if self.processes == 1:

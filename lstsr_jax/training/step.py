@@ -2,8 +2,9 @@
 
 The step bodies know nothing of ``pmap`` but the name of its axis. A batch is a dict: ``lst``, ``(b, H, W, 1)``
 high-resolution LST in K, NaN where nothing was observed; the guides of the network, such as ``ndvi``, of the same
-shape; optionally ``seen``, the field to degrade in place of ``lst``, and ``noise``, ``(b, h, w, 1)`` K, added to the
-coarse input. The degradation to the coarse input runs inside the step. Beside these, or without them, ``pairs``: a
+shape; optionally ``turn``, ``(b,)``, the orientation of :mod:`lstsr_jax.ops.dihedral` to bring all these into;
+``seen``, the field to degrade in place of ``lst``; and ``noise``, ``(b, h, w, 1)`` K, added to the coarse input. Turns
+and the degradation to the coarse input run inside the step. Beside these, or without them, ``pairs``: a
 batch of pairs with ASTER (:mod:`lstsr_jax.training.pairs.objective`).
 """
 

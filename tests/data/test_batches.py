@@ -3,12 +3,16 @@
 import dataclasses
 
 import grain
+import jax.numpy as jnp
 import numpy as np
 import pytest
+from grain.experimental import index_shuffle
 
 from lstsr_jax.config import Config, DataConfig, ModelConfig, TrainConfig
 from lstsr_jax.data import TrainingBatches, memory
-from lstsr_jax.data.augmentation import Augment
+from lstsr_jax.data.augmentation import blurred, displaced, withhold
+from lstsr_jax.data.order import permutation
+from lstsr_jax.ops.dihedral import draw, transform, transform_each
 
 GUIDED = ModelConfig(guide="ndvi")
 EVERYTHING = {"input_noise_k": 0.5, "input_blur_px": 1.0, "input_shift_px": 1.0, "guide_dropout": 0.5}
@@ -38,12 +42,36 @@ def config_of(in_memory="auto", model=GUIDED, **train):
     )
 
 
+class AugmentOne(grain.transforms.RandomMap):
+    """What is done to one example, said for itself."""
+
+    def __init__(self, config):
+        self.train, self.factor = config.train, config.model.factor
+
+    def random_map(self, element, rng):
+        train = self.train
+        turn = draw(rng, train.augment)
+        if train.crop:
+            row, col = rng.integers(0, element["lst"].shape[0] - train.crop + 1, 2)
+            element = {name: v[row : row + train.crop, col : col + train.crop] for name, v in element.items()}
+        element = withhold({name: transform(v, turn) for name, v in element.items()}, train.guide_dropout, rng)
+        if train.input_noise_k:
+            sigma = rng.uniform(0, train.input_noise_k)
+            coarse = element["lst"].shape[0] // (self.factor * train.coarsen)
+            element["noise"] = rng.normal(0, sigma, (coarse, coarse, 1)).astype(np.float32)
+        if train.input_blur_px or train.input_shift_px:
+            sigma = rng.uniform(0, train.input_blur_px) * train.coarsen
+            shift = np.rint(rng.normal(0, train.input_shift_px * train.coarsen, 2)).astype(int)
+            element["seen"] = displaced(blurred(element["lst"], sigma), *shift)
+        return element
+
+
 def by_grain(source, config, first, stop, process, processes):
     """The batches as grain's own pipeline makes them, which runs of before were trained on."""
     size = config.train.batch_size
     names = ("lst", "ndvi") if config.model.guide == "ndvi" else ("lst",)
     examples = grain.MapDataset.source(source).map(lambda example: {name: example[name] for name in names})
-    examples = examples.seed(config.train.seed).shuffle().random_map(Augment(config))
+    examples = examples.seed(config.train.seed).shuffle().random_map(AugmentOne(config))
     examples = examples[: len(source) // size * size][process::processes]
     epochs = examples.batch(size // processes, drop_remainder=True).repeat()
     return list(epochs[first:stop].to_iter_dataset())
@@ -53,10 +81,11 @@ def by_grain(source, config, first, stop, process, processes):
     ("config", "process", "processes"),
     [
         (config_of(model=ModelConfig()), 0, 1),
+        (config_of(augment="dihedral", crop=12, input_noise_k=0.5, guide_dropout=0.5), 0, 1),
         (config_of(augment="dihedral", crop=12, **EVERYTHING), 0, 1),
         (config_of(augment="dihedral", crop=12, **EVERYTHING), 1, 2),
     ],
-    ids=["flips", "everything", "second of two processes"],
+    ids=["flips", "turned on the device", "everything", "second of two processes"],
 )
 def test_order_and_augmentation_are_bit_for_bit_those_of_grain(config, process, processes):
     source = Source(11)  # three of an epoch are left over
@@ -65,9 +94,25 @@ def test_order_and_augmentation_are_bit_for_bit_those_of_grain(config, process, 
     found = list(batches.steps(1, 7))
     assert len(found) == len(expected) == 6
     for ours, theirs in zip(found, expected, strict=True):
+        ours = as_the_step_turns(ours)
         assert ours.keys() == theirs.keys()
         for name, values in ours.items():
             np.testing.assert_array_equal(values, theirs[name])
+
+
+def as_the_step_turns(batch):
+    turn = jnp.asarray(batch.pop("turn", np.zeros(len(batch["lst"]), int)))
+    return {name: v if name == "noise" else np.asarray(transform_each(v, turn)) for name, v in batch.items()}
+
+
+@pytest.mark.parametrize("count", [1, 2, 11, 2240, 65536, 65537, 70000])
+def test_a_whole_order_is_that_of_grain(count):
+    """At 65537 grain forgets the last example and takes another twice."""
+    for seed in (0, 2**32 - 1):
+        order, some = permutation(count, seed), np.unique(np.linspace(0, count - 1, 40).astype(int))
+        theirs = [index_shuffle(int(i), max_index=count - 1, seed=seed, rounds=4) for i in some]
+        np.testing.assert_array_equal(order[some], theirs)
+        assert len(np.unique(order)) == len(order) - (count == 65537)
 
 
 def test_patches_in_memory_are_the_same_and_decoded_once():
@@ -93,3 +138,13 @@ def test_auto_keeps_what_takes_a_quarter_of_the_free_memory_and_no_more(monkeypa
     assert len(source.reads) > 2 * 12
     with pytest.raises(ValueError, match="unknown"):
         dataclasses.replace(config_of().data, in_memory="perhaps")
+
+
+@pytest.mark.parametrize(("keep", "reads"), [("yes", [0, 1, 2]), ("no", [0, 1, 2, 0, 1, 2])])
+def test_validation_patches_are_decoded_once_where_they_are_kept(keep, reads):
+    source = Source(3)
+    examples = memory.DecodedOnce(source, ("lst", "ndvi"), keep)
+    for _ in range(2):
+        for number in range(len(examples)):
+            np.testing.assert_array_equal(examples[number]["lst"], list.__getitem__(source, number)["lst"])
+    assert source.reads == reads

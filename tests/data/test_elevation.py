@@ -84,7 +84,7 @@ def test_each_guide_is_withheld_for_itself():
 def test_batches_hold_the_guides_of_the_network(built, dataset, small_config):
     guided = dataclasses.replace(small_config, model=ModelConfig(width=4, guide="elevation"))
     (batch,) = TrainingBatches(built.source("train"), guided, devices=1).steps(0, 1)
-    assert set(batch) == {"lst", "elevation"} and np.isfinite(batch["elevation"]).any()
+    assert set(batch) == {"lst", "elevation", "turn"} and np.isfinite(batch["elevation"]).any()
     with pytest.raises(InputError, match=r"`model\.guide` elevation: the dataset holds no elevation; give `data\.elev"):
         TrainingBatches(dataset.source("train"), guided, devices=1)
     both = dataclasses.replace(small_config, model=ModelConfig(width=4, guide="ndvi,elevation"))

@@ -54,7 +54,7 @@ def batch_of(config: Config, devices: int) -> dict:
 
     guides = {name: image(SIDE) for name in config.model.guides}
     if config.preset != "aster":
-        return {"lst": image(SIDE), **guides}
+        return {"lst": image(SIDE), **guides, "turn": jax.ShapeDtypeStruct((devices, 1), jnp.int32)}
     places = jax.ShapeDtypeStruct((devices, 1, SIDE, SIDE), jnp.float32)
     scored = {"aster": image(SIDE), "mask": image(SIDE, jnp.bool_), "rows": places, "columns": places}
     return {"pairs": {"coarse": image(SIDE // 4), **guides, **scored}}
