@@ -24,6 +24,8 @@ from placeholders import FOLDERS, lay_out
 LIMIT_S = 900
 RUNS = ("runs/mine", "W", "C")
 """Placeholders of a run, on pages that do not train it themselves."""
+QUICK = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
+"""Flags of XLA, unless the environment has others: the commands compile much and compute little."""
 INSTALL = 'python3 -m venv .venv && .venv/bin/pip install -q -e ".[dms,export,netcdf]"'
 
 
@@ -37,7 +39,8 @@ class Scratch:
             subprocess.run(["git", "clone", "--quiet", str(ROOT), str(place)], check=True)
         kept = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "VIRTUAL_ENV")}
         paths = f"{place / '.venv/bin'}{os.pathsep}{os.environ['PATH']}"
-        self.environment = kept | {"PATH": paths, "TFDS_DATA_DIR": str(place / ".tfds"), "MPLBACKEND": "agg"}
+        own = {"PATH": paths, "TFDS_DATA_DIR": str(place / ".tfds"), "MPLBACKEND": "agg"}
+        self.environment = {"XLA_FLAGS": QUICK} | kept | own
 
     def run(self, command: str, limit_s: int = LIMIT_S) -> tuple[str, float]:
         """Run it as a shell does; exit status and seconds. What it prints goes to the log."""

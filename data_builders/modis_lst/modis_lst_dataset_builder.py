@@ -73,6 +73,13 @@ class Builder(tfds.core.dataset_builder.FileReaderBuilder):  # type: ignore[misc
             disable_shuffling=True,
         )
 
+    def _log_download_bytes(self) -> None:
+        """In place of TFDS's word of a download of unknown size: nothing is downloaded."""
+        print(f"preparing the dataset in {self.data_dir}; later runs find it there", file=sys.stderr)
+
+    def _log_download_done(self) -> None:
+        """The dataset's line, which follows, says it."""
+
     def _download_and_prepare(
         self, dl_manager: tfds.download.DownloadManager, download_config: tfds.download.DownloadConfig | None = None
     ) -> None:

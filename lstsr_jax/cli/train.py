@@ -5,6 +5,7 @@ import dataclasses
 import datetime
 import os
 import shlex
+import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -161,17 +162,24 @@ def _spell_out_resume(argv: list[str]) -> list[str]:
 def resume_command(arguments: TrainArguments, workdir: Path) -> str:
     """The command line that goes on with a stopped run."""
     together = ["--distributed"] if arguments.distributed else []
-    return shlex.join([sys.executable, sys.argv[0], "--resume", "--workdir", str(workdir), *together])
+    return shlex.join([*_door("train"), "--resume", "--workdir", str(workdir), *together])
 
 
 def map_command(arguments: TrainArguments, workdir: Path) -> str:
     """The command line that makes a map with the network: of the first granule trained on, or of a simulated one."""
-    here = Path(sys.argv[0])
-    door = ["lstsr-predict"] if here.name.startswith("lstsr-") else [sys.executable, str(here.with_name("predict.py"))]
     layers = find_granules(arguments.data.granules).layers if arguments.data.granules else []
     guided = arguments.model.guide != "none"  # by NDVI of 250 m, which the training's folder need not hold
     source = "--demo" if guided or not layers else str(layers[0].path)
-    return shlex.join([*door, source, "--checkpoint", str(workdir), "--output-dir", str(workdir / "maps")])
+    return shlex.join([*_door("predict"), source, "--checkpoint", str(workdir), "--output-dir", str(workdir / "maps")])
+
+
+def _door(command: str) -> list[str]:
+    """How a command is called by who called this one: installed, on the path or not, or as a file of the repository."""
+    here = Path(sys.argv[0])
+    if not here.name.startswith("lstsr-"):
+        return [sys.executable, str(here.with_name(f"{command}.py"))]
+    installed = here.with_name(f"lstsr-{command}")
+    return [installed.name if shutil.which(installed.name) == str(installed) else str(installed)]
 
 
 def join_processes() -> None:

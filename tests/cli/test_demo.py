@@ -1,6 +1,7 @@
 """A map without any data at hand, and how the training's last line leads to one."""
 
 import shlex
+import sys
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ import rasterio
 
 from lstsr_jax.cli import predict as command
 from lstsr_jax.cli import predict_arguments, train_arguments
-from lstsr_jax.cli.train import map_command
+from lstsr_jax.cli.train import map_command, resume_command
 from lstsr_jax.errors import InputError
 from lstsr_jax.product import demo
 
@@ -51,6 +52,19 @@ def test_the_training_says_how_to_see_a_map(own, guide, granules, tmp_path, monk
     training = train_arguments([*data, "--model.guide", guide, "--workdir", str(tmp_path / "a b")])
     door, *flags = shlex.split(map_command(training, tmp_path / "a b"))
     arguments = predict_arguments(flags)
-    assert door == "lstsr-predict" and arguments.checkpoint == str(tmp_path / "a b")
+    assert door == "/somewhere/lstsr-predict" and arguments.checkpoint == str(tmp_path / "a b")
     assert arguments.demo == (guide == "ndvi" or not own)
     assert all(path.parent == granules and path.is_file() for path in arguments.files)
+
+
+def test_the_next_command_is_one_that_the_shell_finds(tmp_path, monkeypatch):
+    training = train_arguments(["--workdir", "W"])
+    monkeypatch.setattr("sys.argv", ["train.py"])
+    assert resume_command(training, tmp_path) == f"{sys.executable} train.py --resume --workdir {tmp_path}"
+    monkeypatch.setattr("sys.argv", [str(tmp_path / "lstsr-train")])
+    assert resume_command(training, Path("W")) == f"{tmp_path}/lstsr-train --resume --workdir W"
+    for name in ("lstsr-train", "lstsr-predict"):
+        (tmp_path / name).touch(mode=0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert resume_command(training, Path("W")) == "lstsr-train --resume --workdir W"
+    assert map_command(training, Path("W")).startswith("lstsr-predict --demo --checkpoint W")
