@@ -1,10 +1,11 @@
 """The one call that prepares a dataset."""
 
 import contextlib
+import logging
 import os
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -92,14 +93,15 @@ def prepare(
         elevation=elevation,
         rule=rule,
     )
-    builder = Builder(data_dir=str(root), config=builder_config, file_format="array_record")
-    builder.jobs = jobs or max(1, min(available_processors(), len(listing.layers) // LAYERS_PER_JOB))
-    directory = Path(builder.data_dir)
-    if not builder.is_prepared():
-        with locked(root / Builder.name / f".{builder_config.name}.lock", f"preparing {directory}"):
-            if not builder.is_prepared():
-                _build(builder, engine, directory, checksums)
-    dataset = PreparedDataset(directory)
+    with _without_warnings():
+        builder = Builder(data_dir=str(root), config=builder_config, file_format="array_record")
+        builder.jobs = jobs or max(1, min(available_processors(), len(listing.layers) // LAYERS_PER_JOB))
+        directory = Path(builder.data_dir)
+        if not builder.is_prepared():
+            with locked(root / Builder.name / f".{builder_config.name}.lock", f"preparing {directory}"):
+                if not builder.is_prepared():
+                    _build(builder, engine, directory, checksums)
+        dataset = PreparedDataset(directory)
     # Where the files are now, and what lies beside them now.
     source = SIMULATED if given is None else str(granules)
     dataset.metadata.update(source=source, ndvi=None if ndvi is None else str(ndvi))
@@ -123,6 +125,18 @@ def _identity(rule: CutRule) -> dict[str, Any]:
         "max_lst_error_k": rule.max_lst_error_k,
         **({"mix_periods": True} if rule.mix_periods else {}),
     }
+
+
+@contextlib.contextmanager
+def _without_warnings() -> Iterator[None]:
+    """Without what TFDS warns of: a configuration not among its builder's own, a folder that is yet to be filled."""
+    logger = logging.getLogger("absl")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def _engine(jobs: int | None, runner: str | None, beam_options: Sequence[str]) -> tfds.download.DownloadConfig:

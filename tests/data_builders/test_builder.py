@@ -54,6 +54,16 @@ def test_unreadable_granules_are_named_skipped_and_counted(granules, tmp_path, c
     assert victim.name in capsys.readouterr().err
 
 
+def test_what_is_said_is_what_is_done(granules, tmp_path, capsys, caplog):
+    config = DataConfig(granules=str(granules), patch_size=32, stride=32, data_dir=str(tmp_path))
+    built = prepare(config)
+    first, second = capsys.readouterr().err.splitlines()  # of TFDS no word of a download, nor of the configuration
+    assert first == f"preparing the dataset in {built.directory}; later runs find it there"
+    assert second.startswith("dataset: ") and not caplog.records
+    prepare(config)
+    assert capsys.readouterr().err.splitlines() == [second]
+
+
 def test_partly_cloudy_patches_on_request(granules, tmp_path):
     config = DataConfig(granules=str(granules), patch_size=32, stride=32, data_dir=str(tmp_path))
     clear = prepare(config)
