@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -13,6 +14,7 @@ from lstsr_jax.errors import InputError
 
 _SIDE_FILES = (".aux.xml", ".ovr", ".ovr.tmp", ".msk", ".msk.ovr.tmp")
 """What GDAL writes beside a file, by the ends of their names: listing a folder takes long where it is large."""
+_TEMPORARY = re.compile(r"\.([^/\0]*?)\.[0-9a-f]{16}\.partial")
 _unfinished: set[Path] = set()
 """Temporary names under which this process is writing."""
 
@@ -95,6 +97,17 @@ def _remove(temporary: Path) -> None:
 def _temporary(path: Path) -> Path:
     """A hidden name beside ``path`` that no other process on any host uses."""
     return path.with_name(f".{path.stem}.{uuid.uuid4().hex[:16]}.partial{path.suffix}")
+
+
+def final_names(text: str) -> str:
+    """A message in which files are called as they would be when finished.
+
+    >>> final_names("maps/..a_LST.0123456789abcdef.partial.fedcba9876543210.partial.tif: No space left on device")
+    'maps/a_LST.tif: No space left on device'
+    """
+    while (found := _TEMPORARY.sub(r"\1", text)) != text:
+        text = found
+    return text
 
 
 @contextlib.contextmanager

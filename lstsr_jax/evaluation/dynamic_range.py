@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from lstsr_jax.evaluation.scores import Scores
+from lstsr_jax.files import replacing
 
 
 def _compared(scores: Scores, method: str, baseline: str) -> tuple[np.ndarray, np.ndarray]:
@@ -36,4 +37,5 @@ def range_figure(path: Path, scores: Scores, method: str, baseline: str) -> None
     axis.scatter(range_k, ratio, s=8, alpha=0.5, linewidths=0)
     axis.set_xlabel("dynamic range of the truth (K)")
     axis.set_ylabel(f"RMSE of {method} / {baseline}")
-    figure.savefig(path, dpi=120)
+    with replacing(path) as temporary:
+        figure.savefig(temporary, dpi=120)

@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from lstsr_jax.evaluation.reliability import Reliability
+from lstsr_jax.files import replacing
 
 
 def comparison_figure(path: Path, fields: dict[str, np.ndarray], errors: dict[str, np.ndarray], title: str) -> None:
@@ -34,7 +35,8 @@ def comparison_figure(path: Path, fields: dict[str, np.ndarray], errors: dict[st
             axis.set_title(name, fontsize=9)
         figure.colorbar(drawn, ax=list(row), label=label, shrink=0.85)
     figure.suptitle(title, fontsize=10)
-    figure.savefig(path, dpi=120)
+    with replacing(path) as temporary:
+        figure.savefig(temporary, dpi=120)
 
 
 def reliability_figure(path: Path, reliability: Reliability) -> None:
@@ -48,4 +50,5 @@ def reliability_figure(path: Path, reliability: Reliability) -> None:
             axes.plot(levels, shares, label=f"{name}, {kind}")
     axes.set(xlabel="stated share of errors", ylabel=f"share found ({reliability.split} split)", aspect="equal")
     axes.legend(frameon=False, fontsize="small")
-    figure.savefig(path, dpi=130)
+    with replacing(path) as temporary:
+        figure.savefig(temporary, dpi=130)

@@ -81,15 +81,19 @@ def write_raster(
     resampling = "average" if average else "nearest"
     # In two steps, as rasterio's COG writer does in one: its copy lets no other thread run meanwhile, this one does.
     # The name of the one in memory is of GDAL's memory too: a dataset of a plain name beside us would be removed.
+    # The file as well is made in memory: GDAL takes no notice of what a disk says to its last writes, Python does.
     held = f"/vsimem/{uuid.uuid4().hex}"
-    with replacing(path) as temporary, rasterio.open(held, "w", **options) as file:
-        file.write(bands)
-        file.update_tags(**dict(tags or {}))
-        if scale is not None:
-            file.scales, file.offsets = (scale,) * len(bands), (offset,) * len(bands)
-        for index, text in enumerate(descriptions or (), start=1):
-            file.set_band_description(index, text)
-        rasterio.shutil.copy(file, temporary, driver="COG", overview_resampling=resampling, **_COG)
+    with rasterio.MemoryFile(ext=".tif") as made:
+        with rasterio.open(held, "w", **options) as file:
+            file.write(bands)
+            file.update_tags(**dict(tags or {}))
+            if scale is not None:
+                file.scales, file.offsets = (scale,) * len(bands), (offset,) * len(bands)
+            for index, text in enumerate(descriptions or (), start=1):
+                file.set_band_description(index, text)
+            rasterio.shutil.copy(file, made.name, driver="COG", overview_resampling=resampling, **_COG)
+        with replacing(path) as temporary:
+            temporary.write_bytes(made.getbuffer())
     return path
 
 

@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from lstsr_jax.errors import InputError, printable
+from lstsr_jax.files import final_names
 from lstsr_jax.geo import Overpass, Skipped, describe_skipped
+from lstsr_jax.system import refusal, system_error
 
 
 @dataclasses.dataclass(frozen=True)
@@ -97,8 +99,11 @@ def report_of(places: Mapping[int, Outcome], skipped: Sequence[Skipped], bbox: S
 
 def failure(path: Path, overpass: Overpass | Literal[""], error: Exception) -> Outcome:
     """What became of a layer, or a whole file, that an error ended."""
-    kind = "" if isinstance(error, InputError) else f"{type(error).__name__}: "
-    return Outcome(path, overpass, "failed", kind + line_of(error, path))
+    if isinstance(error, InputError):
+        return Outcome(path, overpass, "failed", line_of(error, path))
+    refused = system_error(error)
+    note = f"{type(error).__name__}: {final_names(line_of(error, path))}" if refused is None else refusal(refused)
+    return Outcome(path, overpass, "failed", note)
 
 
 def line_of(error: Exception, path: Path) -> str:

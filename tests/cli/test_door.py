@@ -3,6 +3,7 @@
 import dataclasses
 import io
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -28,6 +29,11 @@ def failing(error):
         (InputError("x.hdf: damaged; download it again"), "error: x.hdf: damaged; download it again"),
         (PermissionError(13, "Permission denied", "/y"), "error: /y: Permission denied; check the path"),
         (OSError("odd"), "error: odd; check the path"),
+        (OSError(28, "No space left on device", "d/.x.0123456789abcdef.partial.tif"), "error: d/x.tif: No space left"),
+        (MemoryError(), "error: Out of memory; give it more memory"),
+        (RuntimeError("can't start new thread"), "error: No more threads can be started; raise the limit"),
+        (ValueError("[OS error 5: EIO Input/output error]"), "error: Input/output error; the disk or the network"),
+        (ImportError("libx.so: failed to map segment from shared object"), "error: Out of memory;"),
     ],
 )
 def test_bad_input_is_one_line_unless_debugged(error, text, monkeypatch):
@@ -44,6 +50,34 @@ def test_bad_input_is_one_line_unless_debugged(error, text, monkeypatch):
 def test_a_bug_is_not_told_as_bad_input():
     with pytest.raises(ZeroDivisionError):
         door(lambda: 1 / 0)
+
+
+def test_a_disk_that_fails_while_modules_are_loaded_is_one_line(tmp_path, monkeypatch):
+    (tmp_path / "failing_command.py").write_text("raise OSError(5, 'Input/output error', 'partial_eval.py')")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(sys, "unraisablehook", sys.unraisablehook)
+    with pytest.raises(SystemExit, match=r"^error: partial_eval.py: Input/output error; [^\n]*$"):
+        door("failing_command")
+
+
+@pytest.mark.parametrize(("number", "said"), [("SIGTERM", "terminated: stopping"), ("SIGHUP", "SIGHUP: stopping")])
+def test_a_signal_of_a_batch_system_is_one_line_and_removes_what_is_half_done(number, said, tmp_path):
+    code = (
+        "import os, signal\nfrom lstsr_jax.cli import door\nfrom lstsr_jax.files import replacing\n"
+        f"def run():\n with replacing('x.tif') as half:\n  half.touch(); os.kill(os.getpid(), signal.{number})\n"
+        "  signal.pause()\ndoor(run)"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(Path(checkpoint.__file__).parents[2])}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, cwd=tmp_path, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (128 + getattr(signal, number), said + "\n")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_the_caller_ignores_stays_ignored():
+    code = "import os, signal; from lstsr_jax.cli import door; door(lambda: os.kill(os.getpid(), signal.SIGHUP))"
+    environment = {**os.environ, "PYTHONPATH": str(Path(checkpoint.__file__).parents[2])}
+    command = ["sh", "-c", 'trap "" HUP; exec "$@"', "sh", sys.executable, "-c", code]
+    assert subprocess.run(command, env=environment).returncode == 0
 
 
 def test_nobody_reads_on():

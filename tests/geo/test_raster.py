@@ -1,5 +1,7 @@
 """COGs as rasterio reads them back, and failures that leave nothing."""
 
+import resource
+
 import numpy as np
 import pytest
 import rasterio
@@ -119,6 +121,23 @@ def test_a_process_that_ends_removes_what_its_threads_have_half_written(tmp_path
         assert list(tmp_path.iterdir()) == [other]
     remove_unfinished()
     assert list(tmp_path.iterdir()) == [other]
+
+
+def test_a_disk_that_is_full_at_the_last_bytes_leaves_the_older_file(tmp_path):
+    """GDAL takes no notice of what becomes of its last writes: a broken map would have its name."""
+    field = np.random.default_rng(0).normal(300, 5, (600, 600)).astype(np.float32)
+    size = write_raster(tmp_path / "whole.tif", field, *PLACE).stat().st_size
+    older = write_raster(tmp_path / "x.tif", kelvin(9, 8), *PLACE).read_bytes()
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        for missing in (1, 100, 5000):
+            resource.setrlimit(resource.RLIMIT_FSIZE, (size - missing, before[1]))
+            with pytest.raises(OSError, match="too large"):
+                write_raster(tmp_path / "x.tif", field, *PLACE)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert (tmp_path / "x.tif").read_bytes() == older
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["whole.tif", "x.tif"]
 
 
 def test_packing():

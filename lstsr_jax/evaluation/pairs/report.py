@@ -82,4 +82,5 @@ def _draw_spectra(path: Path, evaluation: PairsEvaluation) -> None:
     label = "cycles per 250 m pixel (dotted: finest the 1 km grid holds)"
     axis.set(yscale="log", xlabel=label, ylabel="power / ASTER's")
     axis.legend(fontsize=8)
-    figure.savefig(path, dpi=120)
+    with replacing(path) as temporary:
+        figure.savefig(temporary, dpi=120)
