@@ -56,13 +56,13 @@ KINDS = [
         leaves=True,
     ),
     Kind(
-        "predict",
+        "predict HDF",
         "the reader of HDF is killed",
         at_moment("open", _HDF, number=signal.SIGKILL, of="hdf_child"),
         says="ended|killed|read",
     ),
     Kind(
-        "predict",
+        "predict HDF",
         "the reader of HDF runs into a bus error",
         at_moment("open", _HDF, number=signal.SIGBUS, of="hdf_child"),
         says="ended|read",
@@ -89,7 +89,7 @@ KINDS = [
     ),
     *(
         Kind(door, f"a granule {what}", at_moment("open", _HDF, run=run, first=first), fails=None, says="", again=False)
-        for door in ("predict", "build")
+        for door in ("predict HDF", "build")
         for what, run, first in (
             ("goes between listing and reading", "rm {place}/granules/*.hdf", 1),
             ("is cut short while it is read", "for f in {place}/granules/*.hdf; do truncate -s 2000 $f; done", 2),
@@ -105,7 +105,7 @@ KINDS = [
             fails=None,
             again=False,
         )
-        for door, calls, path in (("predict", "open", _HDF), ("build", "open", _HDF), ("train", *_WHILE["train"]))
+        for door, calls, path in (("predict HDF", "open", _HDF), ("build", "open", _HDF), ("train", *_WHILE["train"]))
     ),
     *(
         Kind(
@@ -138,7 +138,7 @@ KINDS = [
     *(
         Kind(door, f"EIO when {what} is read", inject("read", path, errno.EIO), fails=fails, says="", again=True)
         for door, what, path, fails in (
-            ("predict", "a granule", _HDF, True),
+            ("predict HDF", "a granule", _HDF, True),
             ("build", "a granule", _HDF, None),
             ("train", "a shard", "*.array_record*", True),
             ("eval", "a shard", "*.array_record*", True),

@@ -41,6 +41,8 @@ _FAULTS = {
     "EACCES when made": ("create", errno.EACCES, "ermission denied"),
     "EACCES when renamed": ("rename", errno.EACCES, "ermission denied"),
 }
+_IN_FULL = ("the map", "the netCDF", "the Zarr store", "the checkpoint", "a shard of the dataset", "a part")
+"""Files at which every fault is tried; at the others a full disk and a name that cannot be given."""
 _NEVER = {
     *(
         (name, fault)
@@ -66,19 +68,24 @@ def _kind(file: str, fault: str) -> Kind:
 
 
 KINDS = [
-    *(_kind(file, fault) for file in _FILES for fault in _FAULTS if (file, fault) not in _NEVER),
+    *(
+        _kind(file, fault)
+        for file in _FILES
+        for fault in (_FAULTS if file in _IN_FULL else ("disk full", "EACCES when renamed"))
+        if (file, fault) not in _NEVER
+    ),
     *(
         Kind(door, f"a file system with {size} kB left", Fault(space=f"tmpfs {size}"), says="No space|disk( is)? full")
         for door, sizes in {
-            "predict": (0, 24, 60),
-            "predict --overwrite": (24, 60),
+            "predict": (0, 60),
+            "predict --overwrite": (40,),
             "predict netcdf": (30,),
             "predict zarr": (30,),
-            "train": (0, 40, 200),
-            "eval": (0, 20),
-            "export": (0, 12),
-            "build": (0, 100),
-            "download": (0, 300),
+            "train": (40,),
+            "eval": (20,),
+            "export": (12,),
+            "build": (100,),
+            "download": (300,),
         }.items()
         for size in sizes
     ),

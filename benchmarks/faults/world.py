@@ -77,18 +77,18 @@ class World:
         self.archive = Archive(6, 200_000)
         for number in range(6):
             date = datetime.date(2020, 4, 1) + datetime.timedelta(days=16 * number)
-            granule = simulate_granule(number, date=date, size=64, cloud_fraction=0.1)
+            granule = simulate_granule(number, date=date, size=64, cloud_fraction=0.0)
             write_granule(granule, root / "six", format="hdf4")
+            if number < 2:  # GeoTIFF is read without another process
+                write_granule(granule, root / "two", format="cog")
+                write_granule(granule, root / "two-hdf", format="hdf4")
+            if number < 1:
+                write_granule(granule, root / "first", format="cog")
         for number in range(20):
             date = datetime.date(2020, 1, 1) + datetime.timedelta(days=16 * number)
             write_granule(
                 simulate_granule(number, date=date, size=32, cloud_fraction=0.0), root / "many", format="hdf4"
             )
-        names = sorted(path.name for path in (root / "six").iterdir())
-        for folder, chosen in (("two", names[:2]), ("first", names[:1])):
-            (root / folder).mkdir()
-            for name in chosen:
-                shutil.copy(root / "six" / name, root / folder)
         self.doors = {door.name: door for door in self._doors()}
 
     def _doors(self) -> list[Door]:
@@ -98,6 +98,7 @@ class World:
         download = ["-m", "data_builders.download", *self.archive.flags, "--output-dir", "out", "--jobs", "2"]
         return [
             Door("predict", [*MAP, *kept], out, two, [[*ONE, *kept]]),
+            Door("predict HDF", PLAIN, out, {"granules": "two-hdf"}, []),
             Door("predict --overwrite", [*PLAIN, "--overwrite"], out, two, [[*PLAIN, "--method", "bilinear"]]),
             Door("predict netcdf", [*PLAIN, "--format", "netcdf"], out, two, [[*PLAIN_ONE, "--format", "netcdf"]]),
             Door("predict zarr", [*PLAIN, "--format", "zarr"], out, two, [[*PLAIN_ONE, "--format", "zarr"]]),
