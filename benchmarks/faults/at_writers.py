@@ -6,32 +6,30 @@ from benchmarks.faults.fault import Fault, inject
 from benchmarks.faults.kind import Kind
 
 _FILES = {
-    "the map": ("predict", "*_LST_*.partial.tif"),
-    "the quality layer": ("predict", "*_QC_*.partial.tif"),
-    "the quick look": ("predict", "*.partial.png"),
-    "the STAC item": ("predict", "*_250m.*.partial.json"),
-    "the virtual raster": ("predict", "*.partial.vrt"),
-    "a map that is replaced": ("predict --overwrite", "*_LST_*.partial.tif"),
-    "the netCDF": ("predict netcdf", "*.partial.nc"),
-    "the Zarr store": ("predict zarr", "*.partial.zarr*"),
-    "the report of a shard": ("predict --shard", "*report*.partial.json"),
-    "config.json": ("train", "*w/*config*.partial.json"),
-    "log.csv": ("train", "*w/*log*.partial.csv"),
-    "the TensorBoard events": ("train", "*/tensorboard/*"),
+    "the map": ("write cog", "*_LST_*.partial.tif"),
+    "the quality layer": ("write cog", "*_QC_*.partial.tif"),
+    "the quick look": ("write cog", "*.partial.png"),
+    "the netCDF": ("write netcdf", "*.partial.nc"),
+    "the Zarr store": ("write zarr", "*.partial.zarr*"),
+    "the STAC item": ("write stac", "*_250m.*.partial.json"),
+    "the virtual raster": ("write vrt", "*.partial.vrt"),
+    "the report of a shard": ("write part", "*report*.partial.json"),
+    "config.json": ("write config", "*config*.partial.json"),
+    "log.csv": ("write log", "*log*.partial.csv"),
+    "the TensorBoard events": ("write log", "*/tensorboard/*"),
+    "the report's figure": ("write figure", "*figure*.partial.png"),
+    "the report's numbers": ("write numbers", "*metrics*.partial.json"),
+    "the report's table": ("write table", "*table*.partial.md"),
+    "the manifest": ("write manifest", "*manifest*.partial.csv"),
+    "a simulated granule (HDF4)": ("write hdf4", "*.partial.hdf"),
+    "a simulated layer (GeoTIFF)": ("write layers", "*LST_Day*.partial.tif"),
     "the checkpoint": ("train", "*/checkpoints/*"),
-    "the report's figure": ("eval", "*figure*.partial.png"),
-    "the report's numbers": ("eval", "*metrics*.partial.json"),
-    "the report's table": ("eval", "*table*.partial.md"),
-    "the report's images": ("eval", "*out/*.partial.csv"),
     "the exported model": ("export", "*out/*.partial.stablehlo"),
     "the JSON beside it": ("export", "*out/*.partial.json"),
     "a shard of the dataset": ("build", "*.array_record"),
     "the dataset's description": ("build", "*dataset_info.json*"),
     "the checksums": ("build", "*lstsr_jax_checksums*.partial.json"),
-    "the dataset's lock": ("build", "*.lock"),
-    "a granule that is simulated": ("build simulated", "*simulated_granules*.partial.hdf"),
     "a part": ("download", "*.part"),
-    "the manifest": ("download", "*manifest*.partial.csv"),
 }
 _FAULTS = {
     "disk full": ("write", errno.ENOSPC, "No space left|[Dd]isk( is)? full"),
@@ -41,18 +39,10 @@ _FAULTS = {
     "EACCES when made": ("create", errno.EACCES, "ermission denied"),
     "EACCES when renamed": ("rename", errno.EACCES, "ermission denied"),
 }
-_IN_FULL = ("the map", "the netCDF", "the Zarr store", "the checkpoint", "a shard of the dataset", "a part")
-"""Files at which every fault is tried; at the others a full disk and a name that cannot be given."""
+_SLOW = ("train", "export", "build", "download")
+"""Doors at which only a full disk and a failing one are tried; at the others every fault."""
 _NEVER = {
-    *(
-        (name, fault)
-        for name in ("the TensorBoard events", "the dataset's lock")
-        for fault in ("EIO when synced", "EACCES when renamed")
-    ),
-    *(("the dataset's lock", fault) for fault in ("disk full", "EIO when written", "EIO when closed")),
-    ("the checkpoint", "EIO when closed"),
-    ("the dataset's description", "EIO when synced"),
-    ("a part", "EIO when synced"),
+    *(("the TensorBoard events", fault) for fault in ("EIO when synced", "EACCES when renamed")),
     ("the Zarr store", "EIO when synced"),
 }
 """Calls that the writer does not make, or whose answer means nothing."""
@@ -71,7 +61,7 @@ KINDS = [
     *(
         _kind(file, fault)
         for file in _FILES
-        for fault in (_FAULTS if file in _IN_FULL else ("disk full", "EACCES when renamed"))
+        for fault in (("disk full", "EIO when written") if _FILES[file][0] in _SLOW else _FAULTS)
         if (file, fault) not in _NEVER
     ),
     *(
@@ -110,9 +100,9 @@ KINDS = [
             fails=False,
         )
         for door, what, path in (
-            ("predict", "the map", "*_LST_*.partial.tif"),
-            ("predict netcdf", "the netCDF", "*.partial.nc"),
-            ("train", "log.csv", "*log*.partial.csv"),
+            ("write cog", "the map", "*_LST_*.partial.tif"),
+            ("write netcdf", "the netCDF", "*.partial.nc"),
+            ("write log", "log.csv", "*log*.partial.csv"),
             ("download", "a part", "*.part"),
             ("export", "the model", "*.partial.stablehlo"),
         )
@@ -126,5 +116,5 @@ KINDS = [
     Kind("download", "no sockets", inject("socket", what=errno.EMFILE), says="open files"),
     Kind("train", "a folder cannot be made", inject("mkdir", "*w/checkpoints*", errno.EACCES), says="ermission"),
     Kind("build", "a folder cannot be made", inject("mkdir", "*tfds*", errno.EACCES), says="ermission"),
-    Kind("predict zarr", "a folder cannot be made", inject("mkdir", "*.partial*", errno.ENOSPC), says="No space"),
+    Kind("write zarr", "a folder cannot be made", inject("mkdir", "*.partial*", errno.ENOSPC), says="No space"),
 ]

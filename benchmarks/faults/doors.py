@@ -65,6 +65,8 @@ def files(folder: str) -> Callable[[Path], Results]:
                 continue
             if any(part.startswith(".") for part in path.relative_to(root).parts[:1]):
                 continue
+            if "tfevents" in path.name:  # its name and content hold the time
+                continue
             name = str(path.relative_to(root))
             store = name.split(".zarr")[0] + ".zarr" if ".zarr/" in name else name
             found.setdefault(store, []).append(f"{name} {_digest(path)}")

@@ -8,6 +8,7 @@ from benchmarks.faults.doors import Door, Results, is_left_over
 from benchmarks.faults.fault import Ended, Fault
 from benchmarks.faults.world import World
 
+MOST_CALLS = 40
 MOST_LINES = 6
 """Of what a command says beside what it says without the fault."""
 
@@ -25,6 +26,7 @@ class Kind:
         mute: whether nothing can be said: the stream is closed, or the process is ended at once.
         leaves: whether files under temporary names may stay: nobody can remove them.
         more: arguments added to the door's.
+        every: repeat it with the first, second, third, ... of the calls until the command makes no more of them.
         again: whether the same command then ends as if nothing had been; False: the fault lasts.
     """
 
@@ -37,6 +39,7 @@ class Kind:
     leaves: bool = False
     more: tuple[str, ...] = ()
     again: bool = True
+    every: bool = False
 
     @property
     def name(self) -> str:
@@ -77,6 +80,22 @@ class Found:
 
 def trial(kind: Kind, world: World) -> Found:
     """Run the command with the fault, look at everything, and run it again without."""
+    if not kind.every:
+        return _trial(kind, world)
+    worst, calls = None, 0
+    while calls < MOST_CALLS:
+        shim = {**kind.fault.shim, "FIRST": str(calls + 1)}
+        found = _trial(dataclasses.replace(kind, fault=dataclasses.replace(kind.fault, shim=shim)), world)
+        if not found.ended.hit:
+            break
+        calls += 1
+        if worst is None or ((found.lost or found.wrong) and not (worst.lost or worst.wrong)):
+            worst = found
+    assert worst is not None
+    return dataclasses.replace(worst, line=f"each of {calls} times: {worst.line}")
+
+
+def _trial(kind: Kind, world: World) -> Found:
     door = world.doors[kind.door]
     expected, usual = world.expected(door)
     place = world.fresh(door)

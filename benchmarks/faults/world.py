@@ -54,6 +54,12 @@ EVAL = [
     "--methods",
 ]
 
+WRITERS = (
+    "cog", "netcdf", "zarr", "stac", "vrt", "part", "log", "config", "numbers", "table", "figure", "manifest", "hdf4",
+    "layers",
+)  # fmt: skip
+"""Functions of :mod:`benchmarks.faults.writers`."""
+
 
 class World:
     """Everything that the trials share; made when first needed.
@@ -121,8 +127,15 @@ class World:
                 [[*BUILD, "32", "--granules", "granules"]],
             ),
             Door("build simulated", [*BUILD, "128"], datasets("tfds"), {}, []),
+            *(self._writer(name) for name in WRITERS),
             Door("download", download, out, {}, [self._two_days(download)]),
         ]
+
+    def _writer(self, name: str) -> Door:
+        """A function of :mod:`benchmarks.faults.writers`; what it writes is there already, of an older run."""
+        call = ["-c", f"from benchmarks.faults import writers; writers.main({name!r})"]
+        kept = {"out": "before-predict/out"} if name in ("stac", "vrt") else {}
+        return Door(f"write {name}", call, files("out"), {"first": "first", **kept}, [] if kept else [call])
 
     def _two_days(self, download: list[str]) -> list[str]:
         """The download of the first days only."""
@@ -149,8 +162,9 @@ class World:
     def _before(self, door: Door) -> Path:
         folder = self.root / f"before-{door.name.replace(' ', '')}"
         if not folder.is_dir():
-            if any(source.startswith("before-train") for source in door.holds.values()):
-                self._before(self.doors["train"])
+            for source in door.holds.values():
+                if source.startswith("before-"):
+                    self._before(self.doors[source.split("/")[0].removeprefix("before-")])
             shutil.rmtree(self.place, ignore_errors=True)
             self.place.mkdir()
             for name, source in door.holds.items():
