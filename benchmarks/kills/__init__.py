@@ -1,0 +1,1 @@
+"""Kill what the project writes with SIGKILL, at random and at chosen moments: ``python -m benchmarks.kill_resume``."""
