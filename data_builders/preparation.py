@@ -16,6 +16,7 @@ from lstsr_jax.config import DataConfig
 from lstsr_jax.data import PreparedDataset
 from lstsr_jax.data.batches import SIMULATED
 from lstsr_jax.data.content import Checksums, Sources, digest_of
+from lstsr_jax.data.described import write_checksums
 from lstsr_jax.data.index import CutRule, list_granules
 from lstsr_jax.data.ndvi import list_ndvi
 from lstsr_jax.data.simulated import write_simulated_granules
@@ -167,3 +168,4 @@ def _build(builder: Builder, engine: tfds.download.DownloadConfig, directory: Pa
     if changed := checksums.changed():
         shutil.rmtree(directory)
         raise InputError(f"{changed[0]}: changed while the dataset was prepared; run again when it is complete")
+    write_checksums(directory)

@@ -5,7 +5,10 @@ path in backticks, such as `train.crop`; the command line shows it as the flag `
 """
 
 import dataclasses
-import json
+import math
+import numbers
+import os
+import types
 import typing
 from typing import Any, Literal
 
@@ -26,7 +29,50 @@ SplitBy = Literal["date", "day", "place", "random", "year"]
 
 def _require(holds: bool, path: str, value: object, what: str) -> None:
     if not holds:
-        raise InputError(f"`{path}` {value}: {what}")
+        raise InputError(f"`{path}` {_shown(value)}: {what}")
+
+
+def _shown(value: object) -> str:
+    """A value in one short line, whatever it holds."""
+    return " ".join(str(value).split())[:80]
+
+
+_KINDS: dict[Any, tuple[type, str]] = {
+    bool: (bool, "true or false"),
+    int: (numbers.Integral, "a whole number"),
+    float: (numbers.Real, "a finite number"),
+    str: (str, "text"),
+}
+"""What a field of a type takes, and its name in messages. Of numbers none is a truth value."""
+
+
+def _require_types(part: Any, prefix: str) -> None:
+    """Every field annotated as text, number or truth value holds one; paths become text, numpy's numbers Python's.
+
+    Raises:
+        InputError: naming the setting and what it takes.
+    """
+    for name, annotation in typing.get_type_hints(type(part)).items():
+        union = typing.get_origin(annotation) in (types.UnionType, typing.Union)
+        options = typing.get_args(annotation) if union else (annotation,)
+        kind, value = next((option for option in options if option in _KINDS), None), getattr(part, name)
+        if kind is None or (value is None and type(None) in options):
+            continue
+        if kind is str and isinstance(value, os.PathLike):
+            object.__setattr__(part, name, os.fspath(value))
+        elif kind is not str and isinstance(value, numbers.Number) and hasattr(value, "item"):
+            object.__setattr__(part, name, value.item())
+        _require(_is_a(kind, getattr(part, name)), f"{prefix}.{name}", value, f"must be {_KINDS[kind][1]}")
+
+
+def _is_a(kind: Any, value: object) -> bool:
+    """Whether a value is of a kind of :data:`_KINDS`; numbers within what float64 holds."""
+    if not isinstance(value, _KINDS[kind][0]) or (isinstance(value, bool) and kind is not bool):
+        return False
+    try:
+        return kind not in (int, float) or math.isfinite(value)  # type: ignore[arg-type]
+    except OverflowError:
+        return False
 
 
 def require_choices(part: Any, prefix: str = "") -> None:
@@ -44,8 +90,9 @@ def require_choices(part: Any, prefix: str = "") -> None:
         choices = [c for option in options for c in (typing.get_args(option) or (option,)) if c is not type(None)]
         literal = typing.get_origin(annotation) is Literal or any(typing.get_origin(o) is Literal for o in options)
         value = getattr(part, name)
-        if literal and value not in choices and not (value is None and type(None) in options):
-            raise InputError(f"`{prefix}{name}` {value}: unknown; choose one of {', '.join(map(str, choices))}")
+        known = (value in choices and not isinstance(value, bool)) or (value is None and type(None) in options)
+        if literal and not known:
+            raise InputError(f"`{prefix}{name}` {_shown(value)}: unknown; choose one of {', '.join(map(str, choices))}")
 
 
 def _require_positive(part: Any, prefix: str, *names: str) -> None:
@@ -64,7 +111,7 @@ def parse_fold(text: str, path: str = "data.pairs_fold") -> tuple[int, int]:
     """
     number, slash, count = text.partition("/")
     what = "must be K/N with K from 0 to N-1 and N at least 2, such as 0/5"
-    _require(number.isdecimal() and (count.isdecimal() or not slash), path, text, what)
+    _require(text.isascii() and number.isdecimal() and (count.isdecimal() or not slash), path, text, what)
     fold, folds = int(number), int(count) if slash else FOLDS
     _require(fold < folds and folds >= 2, path, text, what)
     return fold, folds
@@ -136,6 +183,7 @@ class DataConfig:
         Raises:
             InputError: naming the setting and the remedy.
         """
+        _require_types(self, "data")
         require_choices(self, "data.")
         _require_positive(self, "data", "patch_size", "stride")
         if self.pairs is None:
@@ -144,7 +192,10 @@ class DataConfig:
         if self.pairs_fold is not None:
             parse_fold(self.pairs_fold, "data.pairs_fold")
         if self.pairs_shift is not None:  # JSON knows no tuples
-            object.__setattr__(self, "pairs_shift", tuple(self.pairs_shift))
+            shift = self.pairs_shift
+            two = isinstance(shift, list | tuple) and len(shift) == 2 and all(_is_a(float, part) for part in shift)
+            _require(two, "data.pairs_shift", shift, "must be two finite numbers, rows and columns")
+            object.__setattr__(self, "pairs_shift", tuple(map(float, shift)))
         share = self.min_valid_fraction
         _require(0 < share <= 1, "data.min_valid_fraction", share, "must be in (0, 1]")
         too_small = f"at least {SMALLEST_PATCH}, or nothing is left to score"
@@ -190,6 +241,7 @@ class ModelConfig:
         Raises:
             InputError: naming the setting and the remedy.
         """
+        _require_types(self, "model")
         require_choices(self, "model.")
         _require_positive(self, "model", "width", "factor", "depth", "blocks", "bridge_blocks", "anomaly_scale_k")
         object.__setattr__(self, "guide", ",".join(parse_guides(self.guide)) or "none")
@@ -277,15 +329,17 @@ class TrainConfig:
         Raises:
             InputError: naming the setting and the remedy.
         """
+        _require_types(self, "train")
         require_choices(self, "train.")
         _require_positive(self, "train", "epochs", "batch_size", "checkpoint_every", "accumulate", "coarsen")
         _require_positive(self, "train", "learning_rate", "pairs_batch_size")
         for name in (
             *("crop", "checkpoint_minutes", "input_noise_k", "input_blur_px", "input_shift_px", "warmup_epochs"),
-            *("ssim_weight", "pairs_noise_k", "patches_weight", "clip_norm"),
+            *("ssim_weight", "pairs_noise_k", "patches_weight", "clip_norm", "decay_factor", "decay_epoch"),
         ):
             value = getattr(self, name)
             _require(value >= 0, f"train.{name}", value, "must not be negative")
+        _require(0 <= self.seed < 2**63, "train.seed", self.seed, "must be 0 to 2^63 - 1")
         _require(0 <= self.average_decay < 1, "train.average_decay", self.average_decay, "must be in [0, 1)")
         _require(0 <= self.guide_dropout <= 1, "train.guide_dropout", self.guide_dropout, "must be in [0, 1]")
 
@@ -306,7 +360,10 @@ class Config:
         Raises:
             InputError: naming the setting and the remedy.
         """
+        _require(isinstance(self.preset, str), "preset", self.preset, "must be text")
         data, model, train = self.data, self.model, self.train
+        for name, part in (("data", DataConfig), ("model", ModelConfig), ("train", TrainConfig)):
+            _require(isinstance(getattr(self, name), part), name, getattr(self, name), f"must be a {part.__name__}")
         if data.pairs is not None:
             _require(model.factor == 4, "model.factor", model.factor, "`data.pairs` are 1 km to 250 m, factor 4")
         multiple = f"must be a multiple of the factor {model.factor}"
@@ -423,12 +480,14 @@ def from_json(values: dict[str, Any]) -> Config:
     """Inverse of :func:`to_json`.
 
     Raises:
-        InputError: if a field is unknown, so the checkpoint is from another version.
+        InputError: if it is none, or a field is unknown, so the checkpoint is from another version.
     """
+    if not isinstance(values, dict):
+        raise InputError(f"configuration {_shown(values)}: is none; give an object of JSON")
     parts = {"data": DataConfig, "model": ModelConfig, "train": TrainConfig}
     try:
         return Config(
             **{key: parts[key](**value) if key in parts else value for key, value in values.items()},
         )
     except TypeError as error:
-        raise InputError(f"configuration {json.dumps(values)[:80]}... does not fit this version: {error}") from error
+        raise InputError(f"configuration {_shown(values)}... does not fit this version: {_shown(error)}") from error

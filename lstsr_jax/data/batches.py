@@ -14,6 +14,7 @@ import tensorflow_datasets as tfds
 
 from lstsr_jax.config import GUIDES, Config
 from lstsr_jax.data.augmentation import Augment
+from lstsr_jax.data.described import check_checksums
 from lstsr_jax.data.memory import images_by_number
 from lstsr_jax.data.order import generators, shuffled
 from lstsr_jax.errors import InputError, first_line
@@ -46,6 +47,7 @@ class PreparedDataset:
         if not self.directory.is_dir():
             raise InputError(f"{directory}: no prepared dataset; prepare one from granules")
         with _damage_is_bad_input(self.directory):
+            check_checksums(self.directory)
             self._builder = tfds.builder_from_directory(self.directory)
             self.metadata: dict[str, Any] = dict(self._builder.info.metadata or {})
             counts = {name: split.num_examples for name, split in self._builder.info.splits.items()}

@@ -16,12 +16,12 @@ from lstsr_jax.geo.grid import TILE_PIXELS
 from lstsr_jax.geo.names import NAME_FORM, GranuleName, UnknownNameError, canonical_layer, overpass_of, parse_name
 from lstsr_jax.geo.products import NDVI_PRODUCTS, PRODUCTS, Overpass, Product
 
-_PRODUCT: Final = re.compile(r"(?<![A-Z0-9])(?:VJ[12]|[A-Z]{3})\d{2}[A-Z0-9]{1,3}(?![A-Z0-9])", re.IGNORECASE)
+_PRODUCT: Final = re.compile(r"(?<![A-Z0-9])(?:VJ[12]|[A-Z]{3})\d{2}[A-Z0-9]{1,3}(?![A-Z0-9])", re.I | re.ASCII)
 _DAY_OF_YEAR: Final = re.compile(
-    r"(?<![A-Z0-9])(?:doy|A)?(?P<year>(?:19|20)\d\d)(?P<day>[0-3]\d\d)(?:\d{6})?(?!\d)", re.I
+    r"(?<![A-Z0-9])(?:doy|A)?(?P<year>(?:19|20)\d\d)(?P<day>[0-3]\d\d)(?:\d{6})?(?!\d)", re.I | re.ASCII
 )
-_CALENDAR: Final = re.compile(r"(?<!\d)(?P<date>(?:19|20)\d\d([-_]?)[01]\d\2[0-3]\d)(?!\d)")
-_LST: Final = re.compile(r"LST_(?:(?:Day|Night)_)?\d+k?m", re.IGNORECASE)
+_CALENDAR: Final = re.compile(r"(?<!\d)(?P<date>(?:19|20)\d\d([-_]?)[01]\d\2[0-3]\d)(?!\d)", re.ASCII)
+_LST: Final = re.compile(r"LST_(?:(?:Day|Night)_)?\d+k?m", re.I | re.ASCII)
 
 
 @dataclasses.dataclass(frozen=True)

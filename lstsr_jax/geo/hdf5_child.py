@@ -2,11 +2,11 @@
 
 HDF5-EOS5 grids are seen as HDF4-EOS ones are: their data fields by plain names, StructMetadata.0 among the texts.
 netCDF-4 files are HDF5 too. Every compressed chunk ends with a checksum that is compared while it is unpacked, by zlib
-here or by ``lstsr_jax.geo.chunks``.
+here or by ``lstsr_jax.geo.chunks``. The index of the chunks has none: a chunk that it no longer finds would read as
+fill, so what it lists and what it finds are compared.
 """
 
 import contextlib
-import itertools
 import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
@@ -90,12 +90,43 @@ class Hdf5File:
         if found.dtype.kind not in "iuf":
             raise DamageError(f"{name} holds no numbers but {found.dtype}")
         told = {"attributes": _attributes(found)}
-        if index is None and not self._file.userblock_size and (layout := _layout(found, name)) is not None:
+        chunks = _chunks(found, name)
+        if index is None and not self._file.userblock_size and (layout := _layout(found, name, chunks)) is not None:
             return {**told, "layout": layout}, None
+        _require_found(found, name, chunks, index)
         return told, np.ascontiguousarray(found[()] if index is None else found[index])
 
 
-def _layout(found: h5py.Dataset, name: str) -> dict[str, Any] | None:
+def _chunks(found: h5py.Dataset, name: str) -> list[Any]:
+    """The chunks that the index of a dataset lists; none of one that is stored in one piece.
+
+    Raises:
+        DamageError: one is listed twice, lies between the places of chunks, or has no bytes.
+    """
+    chunks: list[Any] = []
+    if found.chunks is None:
+        return chunks
+    found.id.chunk_iter(chunks.append)
+    steps = list(zip(found.shape, found.chunks, strict=True))
+    odd = any(
+        at % step or at >= side for chunk in chunks for at, (side, step) in zip(chunk.chunk_offset, steps, strict=True)
+    )
+    if odd or len({chunk.chunk_offset for chunk in chunks}) < len(chunks) or not all(chunk.size for chunk in chunks):
+        raise DamageError(f"HDF5: the index of the chunks of {name} is none")
+    return chunks
+
+
+def _require_found(found: h5py.Dataset, name: str, chunks: list[Any], index: int | None) -> None:
+    """Refuse a dataset whose index lists chunks, of the entry ``index`` along the first axis, that it does not find."""
+    for chunk in chunks:
+        if index is not None and not 0 <= index - chunk.chunk_offset[0] < found.chunks[0]:
+            continue
+        mask, content = found.id.read_direct_chunk(chunk.chunk_offset)
+        if (mask, len(content)) != (chunk.filter_mask, chunk.size):
+            raise DamageError(f"HDF5: the index of the chunks of {name} is none")
+
+
+def _layout(found: h5py.Dataset, name: str, chunks: list[Any]) -> dict[str, Any] | None:
     """Where the chunks of a dataset lie, if all are there and packed by deflate alone."""
     filters, sides, step = found.id.get_create_plist(), found.shape, found.chunks
     if step is None or filters.get_nfilters() != 1 or filters.get_filter(0)[0] != h5py.h5z.FILTER_DEFLATE:
@@ -103,12 +134,9 @@ def _layout(found: h5py.Dataset, name: str) -> dict[str, Any] | None:
     size = math.prod(step) * found.dtype.itemsize
     if size > LARGEST_BYTES or not found.id.get_type().equal(h5py.h5t.py_create(found.dtype)):
         return None
-    chunks: list[Any] = []
-    found.id.chunk_iter(chunks.append)
     if len(chunks) != math.prod(-(-side // along) for side, along in zip(sides, step, strict=True)):
         return None
-    corners = itertools.product(*(range(0, side, along) for side, along in zip(sides, step, strict=True)))
-    if any(chunk.filter_mask for chunk in chunks) or sorted(chunk.chunk_offset for chunk in chunks) != list(corners):
+    if any(chunk.filter_mask for chunk in chunks):
         return None
     if max((chunk.size for chunk in chunks), default=0) > 2 * size + 64:
         raise DamageError(f"HDF5: a chunk of {name} is larger than what it holds")

@@ -47,10 +47,10 @@ _NAME = re.compile(
     (?P<copy>\ ?\(\d+\)|\ -\ copy(?:\ \(\d+\))?|\ copy(?:\ \d+)?)?  # as browsers and file managers mark a second copy
     (?:\.(?P<extension>hdf5?|he?5|tiff?))?
     """,
-    re.VERBOSE | re.IGNORECASE,
+    re.VERBOSE | re.IGNORECASE | re.ASCII,
 )
 _OVERPASS = re.compile(r"(?:^|_)(?P<overpass>Day|Night)(?:_|$)", re.IGNORECASE)
-_LST = re.compile(r"LST_(?:(?:Day|Night)_)?(?P<size>\d+)(?P<unit>k?m)", re.IGNORECASE)
+_LST = re.compile(r"LST_(?:(?:Day|Night)_)?(?P<size>\d+)(?P<unit>k?m)", re.IGNORECASE | re.ASCII)
 
 
 @dataclasses.dataclass(frozen=True)

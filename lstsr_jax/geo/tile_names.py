@@ -2,7 +2,7 @@
 
 import re
 
-_TILE = re.compile(r"h(?P<h>\d{2})v(?P<v>\d{2})")
+_TILE = re.compile(r"h(?P<h>\d{2})v(?P<v>\d{2})", re.ASCII)
 
 
 def parse_tile(tile: str) -> tuple[int, int]:

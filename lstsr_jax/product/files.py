@@ -25,7 +25,8 @@ def output_path(directory: Path, granule: str, overpass: str, factor: int, forma
 
 def quality_path(path: Path) -> Path:
     """The quality layer beside a COG: its name with ``QC`` for ``LST``."""
-    return path.with_name(path.name.replace("_LST_", "_QC_"))
+    granule, _, layer = path.name.rpartition("_LST_")  # of a free name the granule may hold the letters too
+    return path.with_name(f"{granule}_QC_{layer}")
 
 
 def picture_path(path: Path) -> Path:

@@ -8,6 +8,7 @@ import pytest
 
 from data_builders import prepare
 from lstsr_jax.config import DataConfig
+from lstsr_jax.data import PreparedDataset
 from lstsr_jax.errors import InputError
 from lstsr_jax.geo import find_granules, read_lst
 
@@ -115,3 +116,19 @@ def test_real_granules(shared_data, tmp_path):
     built = prepare(DataConfig(granules=str(shared_data / "mod11a1_h18v04_2020"), data_dir=str(tmp_path)))
     assert sum(built.metadata["patches"].values()) == 2238
     assert (built.metadata["dates"], built.metadata["layers"]) == (121, 242)
+
+
+def test_what_a_dataset_says_of_itself_is_what_was_written(dataset, tmp_path):
+    """One number of a JSON file is another: nothing of TFDS would notice."""
+    for number, name in enumerate(("metadata.json", "dataset_info.json", "features.json", "checksums.json")):
+        copy = tmp_path / str(number) / "1.0.0"
+        shutil.copytree(dataset.directory, copy)
+        text = (copy / name).read_text()
+        (copy / name).write_text(text.replace("1", "2", 1))
+        assert text != (copy / name).read_text()
+        with pytest.raises(InputError, match=rf"{copy}: the prepared dataset is damaged .*; remove it and run again"):
+            PreparedDataset(copy)
+    older = tmp_path / "older" / "1.0.0"
+    shutil.copytree(dataset.directory, older)
+    (older / "checksums.json").unlink()
+    assert PreparedDataset(older).splits == dataset.splits

@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import struct
 import warnings
 
 import numpy as np
@@ -199,3 +200,28 @@ def test_damage_inside_the_data(granule):
     content[start : start + 400] = b"\xff" * 400
     granule.write_bytes(bytes(content))
     refused(read_lst, granule, "truncated or damaged")
+
+
+@pytest.mark.parametrize("big", [False, True])
+@pytest.mark.parametrize("number", [0, 3])
+def test_a_tile_that_only_seems_absent_is_no_gap(tmp_path, big, number):
+    """GDAL reads nodata where the size of a tile is 0; only a tile that has no place either is one of nothing."""
+    path = tmp_path / f"{ID}_LST_Day_1km.tif"
+    values, place = OK.copy(), {"crs": SINUSOIDAL, "transform": tile_transform("h11v05")}
+    options = {"driver": "GTiff", "width": 1200, "height": 1200, "count": 1, "dtype": "uint16", "nodata": 0}
+    options |= {"tiled": True, "blockxsize": 256, "blockysize": 256, "compress": "deflate", "sparse_ok": True}
+    with rasterio.open(path, "w", bigtiff="yes" if big else "no", **place, **options) as file:
+        values[:256, :256] = 0  # a tile of nothing is left out
+        file.write(values, 1)
+    assert np.isnan(read_lst(path).lst[:256, :256]).all()
+    content = path.read_bytes()
+    order, form = ("<HHQQ", 20) if big else ("<HHLL", 12)
+    start = struct.unpack_from("<Q" if big else "<L", content, 8 if big else 4)[0] + (8 if big else 2)
+    at = next(start + form * k for k in range(99) if struct.unpack_from("<H", content, start + form * k)[0] == 325)
+    _, kind, count, place = struct.unpack_from(order, content, at)
+    assert count == 25
+    width = {3: 2, 4: 4, 16: 8}[kind]
+    changed = bytearray(content)
+    changed[place + width * (number + 1) : place + width * (number + 2)] = bytes(width)
+    path.write_bytes(changed)
+    refused(read_lst, path, "a block has a size but no place, or a place but no size")

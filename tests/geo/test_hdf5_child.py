@@ -114,6 +114,27 @@ def test_a_chunk_beyond_the_end(tmp_path, address):
         read(path)
 
 
+@pytest.mark.parametrize("key", [0, 1, 2])
+@pytest.mark.parametrize("shuffle", [False, True])
+@pytest.mark.parametrize("index", [None, 1])
+def test_a_chunk_that_the_index_does_not_find(tmp_path, key, shuffle, index):
+    """The library would take its numbers for fill, without a word."""
+    path = write(tmp_path / "x.h5", NUMBERS[:200, :100], chunks=(1, 100), compression="gzip", shuffle=shuffle)
+    content = bytearray(path.read_bytes())
+    node = content.index(b"TREE\1\0")  # a leaf of the index: 24 bytes, then keys (size, mask, row, column) and places
+    first_row = node + 24 + key * 40 + 8
+    row = int.from_bytes(content[first_row : first_row + 8], "little")
+    content[first_row : first_row + 8] = (row + 1000 if key == 2 else row + 1).to_bytes(8, "little")
+    path.write_bytes(content)
+    try:
+        with open_hdf(path) as file:
+            found = file.array("x", index)[0]
+    except GranuleError as error:
+        assert "damaged (HDF5: " in str(error)
+    else:  # only where nothing of it was needed
+        np.testing.assert_array_equal(found, NUMBERS[:200, :100] if index is None else NUMBERS[index, :100])
+
+
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 @pytest.mark.parametrize("shape", [(), (0, 4), (700, 530)])
 def test_looking_up_is_taking(dtype, shape):
