@@ -1,8 +1,8 @@
 """Try the properties of ``tests/properties`` on many more examples than the suite does, and count.
 
 ``python -m benchmarks.properties --examples 20000``: the numbers that the tests name in their settings are the shares
-of the properties, of which each has at least a hundredth. Prints examples and failures of each, and the sums; exit status 1 on any failure. Examples are the
-same in every run; ``--seed`` draws others.
+of the properties, of which each has at least a hundredth. Prints examples and failures of each, and the sums; exit
+status 1 on any failure. Examples are the same in every run; ``--seed`` draws others.
 """
 
 import argparse
