@@ -211,8 +211,9 @@ class DataConfig:
 class ModelConfig:
     """Which network, and the path from coarse to fine LST around it."""
 
-    name: Literal["mrunet", "vdsr", "dmcn", "edsr"] = "mrunet"
-    """Network architecture; edsr works at the coarse resolution and is the lightest."""
+    name: Literal["mrunet", "vdsr", "dmcn", "edsr", "edsr-equivariant"] = "mrunet"
+    """Network architecture; edsr works at the coarse resolution and is the lightest. edsr-equivariant ties its weights
+    under the eight flips and rotations, so that one run is its own self-ensemble."""
     width: int = 64
     """Channels of the first level."""
     bridge_blocks: int = 1
@@ -244,6 +245,8 @@ class ModelConfig:
         _require_types(self, "model")
         require_choices(self, "model.")
         _require_positive(self, "model", "width", "factor", "depth", "blocks", "bridge_blocks", "anomaly_scale_k")
+        if self.name == "edsr-equivariant":
+            _require(self.width % 8 == 0, "model.width", self.width, "must be a multiple of 8 for edsr-equivariant")
         object.__setattr__(self, "guide", ",".join(parse_guides(self.guide)) or "none")
 
     @property

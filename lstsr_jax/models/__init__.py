@@ -27,4 +27,6 @@ def create_model(config: ModelConfig, axis_name: str | None = None) -> nn.Module
         return DMCN(config.width, axis_name=axis_name)
     if config.name == "edsr":
         return EDSR(config.blocks, config.width, config.factor)
-    raise ValueError(f"model {config.name!r} is unknown; choose one of mrunet, vdsr, dmcn, edsr")
+    if config.name == "edsr-equivariant":
+        return EDSR(config.blocks, config.width, config.factor, equivariant=True)
+    raise ValueError(f"model {config.name!r} is unknown; choose one of mrunet, vdsr, dmcn, edsr, edsr-equivariant")

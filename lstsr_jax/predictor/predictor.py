@@ -178,6 +178,11 @@ class Predictor:
         return dataclasses.replace(self, ensembles=False)
 
     @property
+    def equivariant(self) -> bool:
+        """Whether it answers alike in all orientations, so that its self-ensemble is one run and has no spread."""
+        return self.own_module is None and self.config.name == "edsr-equivariant"
+
+    @property
     def guided(self) -> bool:
         """Whether the model takes any guide."""
         return bool(self.guides)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from lstsr_jax.errors import InputError
 from lstsr_jax.methods import METHODS, method
-from lstsr_jax.predictor import Calibrated, FunctionResolver, SuperResolver, load_predictor, with_energy
+from lstsr_jax.predictor import Calibrated, FunctionResolver, Predictor, SuperResolver, load_predictor, with_energy
 from lstsr_jax.predictor.checkpoint import checkpoint_name
 from lstsr_jax.predictor.guides import CHANNELS, given, guides_of
 from lstsr_jax.predictor.provenance import Provenance
@@ -69,6 +69,8 @@ class MapMethod:
         """
         if inference.spread and self.name in METHODS:
             raise InputError(f"`spread`: is the network's; {self.name} has none")
+        if inference.spread and isinstance(self.resolver, Predictor) and self.resolver.equivariant:
+            raise InputError(f"`spread`: {self.name} answers alike in every orientation, so it has none; leave it out")
         if inference.jobs > 1 and self.name not in METHODS:
             raise InputError(f"`jobs` {inference.jobs}: a network has the whole device by itself; leave it out")
         return dataclasses.replace(self, resolver=with_energy(self.resolver, inference.conserve_energy))

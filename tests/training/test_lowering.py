@@ -14,7 +14,7 @@ QUICK = ["preset=aster:float32:1", "mrunet:bfloat16:8"]
 CASES = {
     **{
         f"network {name}": [f"{name}:{dtype}:{n}" for dtype in ("float32", "bfloat16") for n in (1, 8)]
-        for name in ("edsr", "vdsr", "dmcn", "mrunet")
+        for name in ("edsr", "edsr-equivariant", "vdsr", "dmcn", "mrunet")
     },
     **{
         f"preset {name}": [f"preset={name}:{dtype}:{n}" for dtype, n in (("float32", 1), ("bfloat16", 8))]
