@@ -27,7 +27,12 @@ def transform(x: _Array, orientation: int) -> _Array:
 
 
 def transform_each(x: jax.Array, orientations: jax.Array) -> jax.Array:
-    """Bring every image of ``(B, S, S, C)`` into an orientation of its own, ``(B,)``: :func:`transform` for each."""
+    """Bring every image of ``(B, S, S, C)`` into an orientation of its own, ``(B,)``: :func:`transform` for each.
+
+    >>> image = jnp.arange(4.0).reshape(2, 2, 1)
+    >>> transform_each(jnp.stack([image, image]), jnp.array([0, 1]))[..., 0].tolist()
+    [[[0.0, 1.0], [2.0, 3.0]], [[1.0, 0.0], [3.0, 2.0]]]
+    """
     turns, mirrored = (part[:, None, None, None] for part in jnp.divmod(orientations, 2))
     x = jnp.where(mirrored == 1, x[:, :, ::-1], x)
     x = jnp.where(turns % 2 == 1, _turn(x, 1), x)
