@@ -1,11 +1,13 @@
 """Train the preset `paper` on the patches of a file until the time is up: the last part of ``benchmarks.accelerator``.
 
-``python -m benchmarks.accelerator_paper patches.npz --seconds 600`` needs JAX, Flax, optax and this tree: neither TFDS
-nor grain, so the order of the patches is not that of ``train.py``. One in eight patches, drawn, is left out and scored.
+``python -m benchmarks.accelerator_paper patches.npz --until $(($(date +%s) + 600))`` needs JAX, Flax, optax and this
+tree: neither TFDS nor grain, so the order of the patches is not that of ``train.py``. One in eight patches, drawn, is
+left out and scored.
 """
 
 import argparse
 import dataclasses
+import itertools
 import json
 import time
 from collections.abc import Iterator
@@ -18,7 +20,7 @@ import numpy as np
 from lstsr_jax import config as configs
 from lstsr_jax.predictor import normalization_for
 from lstsr_jax.training import build_program
-from lstsr_jax.training.placement import share_out
+from lstsr_jax.training.feed import on_devices
 
 _HELD_OUT = 8
 
@@ -32,26 +34,23 @@ def read_patches(path: Path) -> tuple[np.ndarray, np.ndarray]:
     return lst[order[len(lst) // _HELD_OUT :]], lst[order[: len(lst) // _HELD_OUT]]
 
 
-def batches(patches: np.ndarray, size: int, epoch: int) -> Iterator[np.ndarray]:
-    """An epoch of full batches in an order of its own, each patch flipped or not."""
+def batches(patches: np.ndarray, size: int, epoch: int) -> Iterator[dict[str, np.ndarray]]:
+    """An epoch of full batches in an order of its own; the step mirrors each patch or not."""
     rng = np.random.default_rng(epoch)
     order = rng.permutation(len(patches))
     for first in range(0, len(order) - size + 1, size):
-        chosen = patches[order[first : first + size]]
-        mirrored = rng.integers(2, size=size)[:, None, None, None] == 1
-        yield np.where(mirrored, chosen[:, :, ::-1], chosen)
+        yield {"lst": patches[order[first : first + size]], "turn": rng.integers(2, size=size, dtype=np.int32)}
 
 
 def main() -> None:
-    """Print one JSON line: the curve, and an epoch against its steps alone."""
+    """Print a JSON line after every epoch: the curve so far, and an epoch against its steps alone."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("patches", type=Path)
-    parser.add_argument("--seconds", type=float, required=True)
+    parser.add_argument("--until", type=float, required=True, help="when to end, in seconds since 1970")
     parser.add_argument("--model", default="mrunet")
     parser.add_argument("--width", type=int, default=64)
     parser.add_argument("--dtype", default="bfloat16")
     args = parser.parse_args()
-    begin = time.monotonic()
     training, held_out = read_patches(args.patches)
     config = configs.preset("paper")
     size = min(config.train.batch_size, len(training), len(held_out))
@@ -64,20 +63,28 @@ def main() -> None:
         model=dataclasses.replace(config.model, name=args.model, width=args.width),
         train=dataclasses.replace(config.train, dtype=args.dtype, batch_size=size),
     )
-    steps, devices = len(training) // size, jax.local_device_count()
+    steps = len(training) // size
     program = build_program(config, normalization_for(config.model, float(np.nanmax(training))), steps)
+    place = program.placement
     state: Any = program.initial_state(config)
-    scored = [share_out({"lst": held_out[i : i + size]}, devices) for i in range(0, len(held_out) - size + 1, size)]
-    in_memory = jax.device_put(share_out({"lst": training[:size]}, devices))
+    (in_memory,) = on_devices(itertools.islice(batches(training, size, 0), 1), place)
+    filler = np.full((-len(held_out) % size, *held_out.shape[1:]), np.nan, np.float32)  # not counted
+    padded = np.concatenate([held_out, filler])
+    scored = list(on_devices(({"lst": part} for part in np.split(padded, len(padded) // size)), place))
     state, metrics = program.train_step(state, in_memory)  # compiles; a step more than the preset's
     jax.block_until_ready((metrics, program.eval_step(state.variables, scored[0])))
-    curve: list[tuple[int, float, float, float, float]] = []
+    result: dict[str, Any] = {
+        "network": f"{args.model} of width {args.width}, {args.dtype}, batch {size}",
+        "patches": len(training),
+        "scored": len(held_out),
+        "curve": [],
+    }
     ratios, epoch, longest, start = [], 0, 0.0, time.monotonic()
-    while epoch < config.train.epochs and time.monotonic() - begin + 2 * longest < args.seconds:
+    while epoch < config.train.epochs and time.time() + 1.5 * longest < args.until:
         since = time.monotonic()
         state = state.at_epoch_start()
-        for batch in batches(training, size, epoch):
-            state, metrics = program.train_step(state, share_out({"lst": batch}, devices))
+        for batch in on_devices(batches(training, size, epoch), place):
+            state, metrics = program.train_step(state, batch)
         train_rmse = state.rmse()  # waits
         spent = time.monotonic() - since
         if epoch % 10 == 0:  # the same steps on a batch that is there; their result is thrown away
@@ -87,25 +94,25 @@ def main() -> None:
                 copy, metrics = program.train_step(copy, in_memory)
             jax.block_until_ready(metrics)
             ratios.append(spent / (time.monotonic() - again))
+            del copy
         sums = jax.device_get([program.eval_step(state.variables, batch) for batch in scored])
         total = {name: float(np.sum([s[name] for s in sums])) for name in sums[0]}
         epoch += 1
         score, ilr = (total[name] / max(total["images"], 1) for name in ("rmse", "ilr_rmse"))
-        curve.append((epoch, time.monotonic() - start, train_rmse, score, ilr))
+        if not np.isfinite([train_rmse, score]).all():
+            raise SystemExit(f"epoch {epoch}: the loss is not finite; the curve ends before it")
+        result["curve"].append((epoch, time.monotonic() - start, train_rmse, score, ilr))
+        result |= {
+            "epochs": epoch,
+            "seconds": time.monotonic() - start,
+            "epoch_s": spent,
+            "epoch_over_steps": float(np.median(ratios)),
+            "memory_bytes": (jax.devices()[0].memory_stats() or {}).get("peak_bytes_in_use"),
+        }
+        print(json.dumps(result), flush=True)
         longest = max(longest, time.monotonic() - since)
-    if not ratios:
-        raise SystemExit(f"no time for an epoch within {args.seconds:.0f} s")
-    result = {
-        "network": f"{args.model} of width {args.width}, {args.dtype}, batch {size}",
-        "patches": len(training),
-        "scored": len(scored) * size,
-        "epochs": epoch,
-        "seconds": time.monotonic() - start,
-        "epoch_over_steps": float(np.median(ratios)),
-        "memory_bytes": (jax.devices()[0].memory_stats() or {}).get("peak_bytes_in_use"),
-        "curve": curve,
-    }
-    print(json.dumps(result))
+    if not epoch:
+        raise SystemExit("no time for an epoch")
 
 
 if __name__ == "__main__":

@@ -38,7 +38,11 @@ def measure(kind: str, width: int, share: float, model: str = "mrunet") -> dict[
 
     config = ModelConfig(name=model, width=width)
     module = create_model(config)
-    variables = module.init(jax.random.key(0), jnp.zeros((1, 64, 64, 1)))
+    shapes = jax.eval_shape(module.init, jax.random.key(0), jax.ShapeDtypeStruct((1, 64, 64, 1), jnp.float32))
+    weights = np.random.default_rng(1)  # drawn without JAX, which would compile for a minute
+    drawn = jax.tree.map(lambda leaf: weights.uniform(-0.01, 0.01, leaf.shape).astype(leaf.dtype), shapes["params"])
+    ones = jax.tree.map(lambda leaf: np.ones(leaf.shape, leaf.dtype), shapes.get("batch_stats", {}))
+    variables = {"params": drawn, **({"batch_stats": ones} if ones else {})}
     predictor = Predictor(variables, module, config, normalization_for(config, 340.0))
     rng = np.random.default_rng(0)
     lst = (295 + 5 * rng.standard_normal((SIDE, SIDE))).astype(np.float32)

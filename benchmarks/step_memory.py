@@ -15,6 +15,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from benchmarks.devices import DEVICES, Device
 from lstsr_jax.config import ModelConfig
 from lstsr_jax.models import create_model
 from lstsr_jax.predictor import Normalization, coarse_to_fine
@@ -26,19 +27,6 @@ from lstsr_jax.training.task import Task
 _SIDE, _PATCHES = 64, 5  # no parameter has 5 along its first axis: what has is kept per patch
 
 
-class Device(NamedTuple):
-    """Of the makers' data sheets: memory in bytes, bfloat16 FLOP/s without sparsity, bytes per second."""
-
-    memory: float
-    flops: float
-    bandwidth: float
-
-
-DEVICES = {
-    "v5e": Device(16e9, 197e12, 819e9),
-    "A100 80 GB": Device(80e9, 312e12, 2039e9),
-    "H100 SXM": Device(80e9, 989e12, 3350e9),
-}
 _USABLE = 0.9
 """Of the memory, beside workspace and what the runtime takes."""
 
@@ -58,11 +46,8 @@ def _bytes(tree: Any) -> float:
 
 def work(name: Any, width: int, dtype: str, remat: bool) -> Work:
     """Count the work of a network's training step on 64x64 patches."""
-    model = ModelConfig(name=name, width=width)
-    module: Any = create_model(model).clone(dtype=None if dtype == "float32" else jnp.dtype(dtype), remat=remat)
-    task, optimizer = Task(module, model, Normalization("anomaly", 3.0)), optax.adam(1e-4)
-    state = jax.eval_shape(lambda: create_state(module, optimizer, 0, (_SIDE, _SIDE, 1)))
-    batch = {"lst": jax.ShapeDtypeStruct((_PATCHES, _SIDE, _SIDE, 1), jnp.float32)}
+    task, optimizer, state, batch = _step_of(name, width, dtype, remat)
+    module: Any = task.module
 
     def residuals(params: Any, batch_stats: Any, batch: Any) -> Any:
         part = degraded(task, batch)
@@ -73,18 +58,49 @@ def work(name: Any, width: int, dtype: str, remat: bool) -> Work:
                 y: jax.Array = module.apply(variables, x, mutable=["batch_stats"], train=True)[0]
                 return y
 
-            return patches_cost(task, coarse_to_fine(network, part["coarse"], model, task.normalization), part).cost
+            return patches_cost(
+                task, coarse_to_fine(network, part["coarse"], task.model, task.normalization), part
+            ).cost
 
         return jax.vjp(cost, params)[1]  # a pytree: its leaves are what is kept
 
     kept = jax.eval_shape(residuals, state.params, state.batch_stats, batch)
     images = [leaf for leaf in jax.tree.leaves(kept) if leaf.shape[:1] == (_PATCHES,)]
-    step = jax.vmap(make_train_step(task, optimizer, "batch"), (None, 0), axis_name="batch", axis_size=1)
-    alone = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((1, *leaf.shape), leaf.dtype), batch)
-    flops = (jax.jit(step).lower(state, alone).cost_analysis() or {})["flops"]
+    flops = step_flops(task, optimizer, state, batch)
     fixed = _bytes((state.params, state.opt_state, state.batch_stats)) + _bytes(state.params)
     parameters = sum(leaf.size for leaf in jax.tree.leaves(state.params))
     return Work(parameters, flops / _PATCHES, fixed, _bytes(images) / _PATCHES)
+
+
+def step_flops(task: Task, optimizer: optax.GradientTransformation, state: Any, batch: Any) -> float:
+    """FLOP of a training step on one device, by the lowered program of these shapes; on a CPU alone XLA counts them."""
+    return float(_lowered(task, optimizer, state, batch).cost_analysis()["flops"])
+
+
+def _lowered(task: Task, optimizer: optax.GradientTransformation, state: Any, batch: Any) -> Any:
+    step = jax.vmap(make_train_step(task, optimizer, "batch"), (None, 0), axis_name="batch", axis_size=1)
+    alone = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((1, *leaf.shape), leaf.dtype), batch)
+    return jax.jit(step).lower(state, alone)
+
+
+def _step_of(name: Any, width: int, dtype: str, remat: bool) -> tuple[Task, optax.GradientTransformation, Any, Any]:
+    """What a step is made of, the state and the batch as shapes."""
+    model = ModelConfig(name=name, width=width)
+    module: Any = create_model(model).clone(dtype=None if dtype == "float32" else jnp.dtype(dtype), remat=remat)
+    optimizer = optax.adam(1e-4)
+    state = jax.eval_shape(lambda: create_state(module, optimizer, 0, (_SIDE, _SIDE, 1)))
+    batch = {"lst": jax.ShapeDtypeStruct((_PATCHES, _SIDE, _SIDE, 1), jnp.float32)}
+    return Task(module, model, Normalization("anomaly", 3.0)), optimizer, state, batch
+
+
+def compiled_work(name: Any, width: int, dtype: str, remat: bool) -> tuple[float, float]:
+    """FLOP and bytes of temporaries per patch of the step as XLA compiles it here."""
+    task, optimizer, state, batch = _step_of(name, width, dtype, remat)
+    compiled = _lowered(task, optimizer, state, batch).compile()
+    analysis, memory = compiled.cost_analysis(), compiled.memory_analysis()
+    if analysis is None or memory is None:
+        raise SystemExit(f"XLA counts nothing for {jax.default_backend()}: set JAX_PLATFORMS=cpu")
+    return analysis["flops"] / _PATCHES, memory.temp_size_in_bytes / _PATCHES
 
 
 def largest_batch(work: Work, device: Device) -> int:
@@ -100,6 +116,19 @@ def bound(work: Work, device: Device, batch: int) -> float:
     return min(1.0, computing / moving)
 
 
+def print_compiled(args: argparse.Namespace) -> None:
+    """Print the FLOP and memory of a patch on paper beside those of the compiled step."""
+    print(f"{args.dtype}{', remat' if args.remat else ''}, compiled for {jax.default_backend()}, batch {_PATCHES}")
+    print("| network, width | GFLOP/patch, lowered | compiled | difference | MB/patch, kept | temporaries, compiled |")
+    print("| --- " * 6 + "|")
+    for name in args.model:
+        for width in args.width:
+            paper, (flops, temporaries) = (f(name, width, args.dtype, args.remat) for f in (work, compiled_work))
+            more = f"{flops / 1e9:.4f} | {flops / paper.flops - 1:+.2%}"
+            memory = f"{paper.kept / 1e6:.2f} | {temporaries / 1e6:.2f}"
+            print(f"| {name}, {width} | {paper.flops / 1e9:.4f} | {more} | {memory} |", flush=True)
+
+
 def main() -> None:
     """Print the table as Markdown."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -107,7 +136,11 @@ def main() -> None:
     parser.add_argument("--width", type=int, nargs="+", default=[16, 64])
     parser.add_argument("--dtype", choices=["float32", "bfloat16"], default="bfloat16")
     parser.add_argument("--remat", action="store_true")
+    parser.add_argument("--compiled", action="store_true", help="beside what XLA makes of it here; minutes each")
     args = parser.parse_args()
+    if args.compiled:
+        print_compiled(args)
+        return
     print(f"{args.dtype}{', remat' if args.remat else ''}: largest batch, share of the bf16 peak that bandwidth leaves")
     print(f"| network, width | parameters | GFLOP/patch | fixed MB | MB/patch | {' | '.join(DEVICES)} |")
     print("| --- " * (5 + len(DEVICES)) + "|")

@@ -14,6 +14,8 @@ from torch import nn
 from torch.nn import functional as F
 
 STAGES = 4
+_CHAIN = 10
+"""Steps that a GPU is given before they are waited for."""
 
 
 class ConvBlock(nn.Sequential):
@@ -105,9 +107,13 @@ def main() -> None:
     parser.add_argument("--width", type=int, default=64)
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--steps", type=int, default=5)
+    parser.add_argument("--device", choices=["cpu", "cuda"], help="CUDA where there is a GPU, if left out")
     parser.add_argument("--compile", action="store_true", help="torch.compile")
     args = parser.parse_args()
-    device = "cuda" if torch.cuda.is_available() else "cpu"
+    device = args.device or ("cuda" if torch.cuda.is_available() else "cpu")
+    if device == "cuda" and not torch.cuda.is_available():
+        raise SystemExit(f"PyTorch {torch.__version__} sees no GPU")
+    chain = _CHAIN if device == "cuda" else 1
     torch.manual_seed(0)
     start = time.perf_counter()
     model = MRUNet(args.width).to(device, memory_format=torch.channels_last).train()
@@ -132,15 +138,18 @@ def main() -> None:
     first, times, cpu = time.perf_counter() - start, [], []
     for _ in range(args.steps):
         begin, used = time.perf_counter(), time.process_time()
-        step(truth).item()
-        times.append(time.perf_counter() - begin)
-        cpu.append(time.process_time() - used)
+        for _ in range(chain):
+            loss = step(truth)
+        loss.item()  # waits
+        times.append((time.perf_counter() - begin) / chain)
+        cpu.append((time.process_time() - used) / chain)
     result = {
         "name": f"PyTorch {torch.__version__} {'compiled' if args.compile else 'eager'}",
         "parameters": sum(p.numel() for p in model.parameters()),
         "times": times,
         "cpu": cpu,
         "first_step": first,
+        "device": device,
         "memory": torch.cuda.max_memory_allocated()
         if device == "cuda"
         else 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,

@@ -19,6 +19,8 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from benchmarks.child import figures_of
+from benchmarks.step_memory import step_flops
 from lstsr_jax.config import ModelConfig
 from lstsr_jax.models import create_model
 from lstsr_jax.predictor import Normalization, input_channels
@@ -28,91 +30,118 @@ from lstsr_jax.training.step import AXIS, make_train_step, parallel_train_step
 from lstsr_jax.training.task import Task
 
 _SIDE = 64
+_CHAIN = 10
+"""Steps or products that an accelerator is given before they are waited for."""
+_COUNTING_S = 600
 
 
 def matmul_peak(dtype: Any, size: int | None = None, repeats: int = 5) -> float:
-    """FLOP/s of the best of a few square matrix products, of 8192 rows on an accelerator and 2048 on a CPU."""
-    size = size or (2048 if jax.default_backend() == "cpu" else 8192)
+    """FLOP/s of the best of a few square matrix products, of 8192 rows on an accelerator and 2048 on a CPU.
+
+    In float32 at JAX's default precision: TF32 on an H100, bfloat16 on a TPU.
+    """
+    size, chain = (size or 2048, 1) if jax.default_backend() == "cpu" else (size or 8192, _CHAIN)
     a = jax.random.normal(jax.random.key(0), (size, size), dtype)
     multiply = jax.jit(lambda x: x @ x)
     multiply(a).block_until_ready()
     best = np.inf
     for _ in range(repeats):
         begin = time.perf_counter()
-        multiply(a).block_until_ready()
-        best = min(best, time.perf_counter() - begin)
+        jax.block_until_ready([multiply(a) for _ in range(chain)])
+        best = min(best, (time.perf_counter() - begin) / chain)
     return 2 * size**3 / best
 
 
-def measure(args: argparse.Namespace) -> dict[str, Any]:
-    """Time our step in this process."""
-    start = time.perf_counter()
-    placement = Placement.of()
+def setting(args: argparse.Namespace) -> tuple[ModelConfig, Any, Task, optax.GradientTransformation]:
+    """The network as it is published, and as it is trained with its task and optimiser."""
     model = ModelConfig(name=args.model, width=args.width, guide=args.guide)
     module: Any = create_model(model, axis_name=AXIS)
-    dtype = jnp.dtype(args.dtype)
-    trained = module.clone(dtype=None if args.dtype == "float32" else dtype, remat=args.remat)
-    task = Task(trained, model, Normalization("anomaly", 3.0))
-    optimizer = optax.adam(1e-4)
+    trained = module.clone(dtype=None if args.dtype == "float32" else jnp.dtype(args.dtype), remat=args.remat)
+    return model, module, Task(trained, model, Normalization("anomaly", 3.0)), optax.adam(1e-4)
+
+
+def count(args: argparse.Namespace) -> dict[str, Any]:
+    """FLOP of a step, from shapes alone; needs JAX on a CPU."""
+    model, module, task, optimizer = setting(args)
+    shape = (_SIDE, _SIDE, input_channels(model))
+    state = jax.eval_shape(lambda: create_state(module, optimizer, 0, shape))
+    image = jax.ShapeDtypeStruct((args.batch, _SIDE, _SIDE, 1), jnp.float32)
+    return {"flops": step_flops(task, optimizer, state, dict.fromkeys(("lst", *model.guides), image))}
+
+
+def peak(args: argparse.Namespace) -> dict[str, Any]:
+    """FLOP/s of a matrix product."""
+    return {"peak": matmul_peak(jnp.dtype(args.dtype))}
+
+
+def measure(args: argparse.Namespace) -> dict[str, Any]:
+    """Time our step in this process, on one device.
+
+    On an accelerator a time is the mean of a chain of steps that are waited for together, as an epoch runs them.
+    """
+    start = time.perf_counter()
+    placement = Placement.of(jax.devices()[:1])
+    model, module, task, optimizer = setting(args)
     state = placement.replicate(create_state(module, optimizer, 0, (_SIDE, _SIDE, input_channels(model))))
     parameters = sum(leaf.size for leaf in jax.tree.leaves(state.params))
     body = make_train_step(task, optimizer, accumulate=args.accumulate)
     step: Any = parallel_train_step(body, devices=placement.devices)
     truth = 290 + 5 * np.random.default_rng(0).standard_normal((args.batch, _SIDE, _SIDE, 1), np.float32)
     images = {"lst": truth, **({"ndvi": 0.1 * (truth - 288)} if args.guide == "ndvi" else {})}
-    batch = share_out(images, len(placement.local))
+    batch = placement.shard(share_out(images, 1))
     state, metrics = step(state, batch)
-    float(metrics["loss"])
+    jax.block_until_ready((state, metrics))
     first, times, cpu = time.perf_counter() - start, [], []
+    chain = 1 if jax.default_backend() == "cpu" else _CHAIN
     for _ in range(args.steps):
         begin, used = time.perf_counter(), time.process_time()
-        state, metrics = step(state, batch)
-        float(metrics["loss"])
-        times.append(time.perf_counter() - begin)
-        cpu.append(time.process_time() - used)
-    statistics = jax.devices()[0].memory_stats() or {}
-    memory = statistics.get("peak_bytes_in_use", 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
-    flops = (step.lower(state, batch).cost_analysis() or {}).get("flops") if args.flops else None
+        for _ in range(chain):
+            state, metrics = step(state, batch)
+        jax.block_until_ready((state, metrics))
+        times.append((time.perf_counter() - begin) / chain)
+        cpu.append((time.process_time() - used) / chain)
+    if not np.isfinite(float(metrics["loss"])):
+        raise SystemExit(f"the loss is {float(metrics['loss'])}: a step that computes this is not timed")
+    host = 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss if chain == 1 else None
     return {
         "name": f"lstsr_jax, jax {jax.__version__} {args.dtype}",
         "parameters": parameters,
         "times": times,
         "cpu": cpu,
         "first_step": first,
-        "memory": memory,
-        "flops": flops,
-        "peak": matmul_peak(dtype) if args.flops else None,
+        "memory": (jax.devices()[0].memory_stats() or {}).get("peak_bytes_in_use", host),
         "device": jax.devices()[0].device_kind,
     }
 
 
-def in_turns(args: argparse.Namespace, deadline: float | None = None) -> list[dict[str, Any]]:
-    """Measure all in processes of their own, ``rounds`` times, and merge the times.
-
-    Args:
-        args: the flags of this command.
-        deadline: by ``time.monotonic``; what is not done by then is stopped and left out.
-    """
+def commands(args: argparse.Namespace) -> list[list[str]]:
+    """What measures ours, and PyTorch's eager and compiled."""
     size = ["--width", str(args.width), "--batch", str(args.batch), "--steps", str(args.steps)]
-    ours = [sys.executable, "-m", "benchmarks.train_step", "--worker", "--dtype", args.dtype, *size]
-    ours += ["--model", args.model, "--guide", args.guide]
-    ours += ["--accumulate", str(args.accumulate), *(["--remat"] if args.remat else [])]
     theirs = [args.torch_python, str(Path(__file__).with_name("torch_step.py")), *size]
-    commands = [ours]
-    commands += [theirs] if args.torch != "none" else []
-    commands += [[*theirs, "--compile"]] if args.torch == "compile" else []
-    results: list[dict[str, Any]] = [{} for _ in commands]
-    for turn in range(args.rounds):
-        for i, command in enumerate(commands):
-            extra = ["--flops"] if command is ours and turn == 0 else []
-            left = None if deadline is None else max(deadline - time.monotonic(), 1)
-            try:
-                done = subprocess.run(
-                    [*command, *extra], stdout=subprocess.PIPE, text=True, env=os.environ, timeout=left
-                )
-            except subprocess.TimeoutExpired:
-                print(f"stopped, the time is up: {' '.join(command)}", file=sys.stderr)
-                continue
+    theirs += ["--device", args.torch_device] if args.torch_device else []
+    several = [[*_ours(args, size), "--worker"]]
+    several += [theirs] if args.torch != "none" else []
+    return [*several, [*theirs, "--compile"]] if args.torch == "compile" else several
+
+
+def counting(args: argparse.Namespace) -> list[str]:
+    """What counts the FLOP of our step, in an environment with ``JAX_PLATFORMS=cpu``."""
+    return [*_ours(args, ["--width", str(args.width), "--batch", str(args.batch)]), "--count"]
+
+
+def _ours(args: argparse.Namespace, size: list[str]) -> list[str]:
+    ours = [sys.executable, "-m", "benchmarks.train_step", "--dtype", args.dtype, *size]
+    ours += ["--model", args.model, "--guide", args.guide]
+    return [*ours, "--accumulate", str(args.accumulate), *(["--remat"] if args.remat else [])]
+
+
+def in_turns(args: argparse.Namespace) -> list[dict[str, Any]]:
+    """Measure all in processes of their own, ``rounds`` times, and merge the times."""
+    programs = commands(args)
+    results: list[dict[str, Any]] = [{} for _ in programs]
+    for _ in range(args.rounds):
+        for i, command in enumerate(programs):
+            done = subprocess.run(command, stdout=subprocess.PIPE, text=True, env=os.environ)
             if done.returncode:
                 print(f"failed with exit status {done.returncode}: {' '.join(command)}", file=sys.stderr)
                 continue
@@ -137,20 +166,28 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--torch", choices=["eager", "compile", "none"], default="eager")
     parser.add_argument("--torch-python", default=sys.executable)
     parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
-    parser.add_argument("--flops", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--torch-device", choices=["cpu", "cuda"], help="CUDA where it has it, if left out")
+    parser.add_argument("--count", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--peak", action="store_true", help=argparse.SUPPRESS)
     return parser
 
 
 def main() -> None:
     """Print a table: milliseconds per step, patches per second, FLOP/s, memory and time to the first step."""
     args = parser().parse_args()
-    if args.worker:
-        print(json.dumps(measure(args)))
-        return
+    for asked, answer in ((args.worker, measure), (args.count, count), (args.peak, peak)):
+        if asked:
+            print(json.dumps(answer(args)))
+            return
     if args.torch != "none" and (args.model != "mrunet" or args.guide != "none"):
         raise SystemExit("PyTorch is measured with the mrunet without a guide only: add --torch none")
     results = in_turns(args)
     ours = results[0]
+    flops, _ = figures_of(counting(args), _COUNTING_S, environment={"JAX_PLATFORMS": "cpu"})
+    product, _ = figures_of([*_ours(args, []), "--peak"], _COUNTING_S)
+    if not flops or not product:
+        raise SystemExit("neither the FLOP of the step nor the peak of the device could be found")
+    ours |= flops | product
     print(
         f"width {args.width}, batch {args.batch}, {_SIDE}x{_SIDE}, {ours['parameters']:,} parameters, {ours['device']}"
     )
