@@ -19,7 +19,8 @@ def conserve_energy(fine: jax.Array, coarse: jax.Array) -> jax.Array:
 
     Args:
         fine: ``(..., H*f, W*f, C)`` in K.
-        coarse: ``(..., H, W, C)`` in K. Blocks whose coarse value is NaN are left as they are.
+        coarse: ``(..., H, W, C)`` in K. Blocks whose coarse value is NaN are left as they are; an observed one with a
+            NaN in ``fine`` is NaN, with zero gradient.
 
     Returns:
         ``(..., H*f, W*f, C)`` in K. Where a correction would leave a pixel below 0 K (only possible for fields that no
@@ -42,9 +43,12 @@ def conserve_energy(fine: jax.Array, coarse: jax.Array) -> jax.Array:
     observed = jnp.isfinite(target)
     target = jnp.where(observed, target, 1.0)
     blocks = to_blocks(fine, factor)
+    whole = jnp.isfinite(blocks).all(axis=-2, keepdims=True)
+    known = observed & whole
     # Relative to the coarse value and as departures from one, so that float32 keeps its digits.
-    d = jnp.where(observed, blocks, target) / target - 1.0
+    d = jnp.where(known, blocks, target) / target - 1.0
     energy = (((d + 4.0) * d + 6.0) * d + 4.0) * d  # (T / Tc)^4 - 1
     corrected = jnp.maximum(energy - energy.mean(axis=-2, keepdims=True), -1.0 + 1e-6)
     corrected = target * (1.0 + jnp.expm1(0.25 * jnp.log1p(corrected)))
-    return from_blocks(jnp.where(observed, corrected, blocks), factor)
+    left = jnp.where(observed, jnp.nan, blocks)
+    return from_blocks(jnp.where(known, corrected, left), factor)

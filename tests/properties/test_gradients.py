@@ -77,6 +77,8 @@ def of_fields(field, other):
 @example(CONSTANT, None)
 @example(CONSTANT, CONSTANT + np.float32(1))
 @example(np.full_like(CONSTANT, np.nan), None)
+@example(np.full_like(CONSTANT, np.nan), CONSTANT)  # a fine field with gaps where its coarse one has none
+@example(CONSTANT, np.full_like(CONSTANT, np.nan))
 def test_gradients_of_pooling_conservation_and_scores_are_finite(field, other):
     found = of_fields(field, field if other is None else other)
     assert {name for name, gradient in found.items() if not np.isfinite(gradient).all()} == set()
