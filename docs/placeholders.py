@@ -32,7 +32,7 @@ def lay_out(place: Path, data: Path | None) -> None:
         "DIR": lambda path: _season(path, "h18v04", range(2020, 2021), size=256),
         "LST_DIR": lambda path: _season(path, "h18v04", range(2020, 2021), size=256, form="cog"),
         "OTHER_DIR": lambda path: _season(path, "h19v04", range(2020, 2021), size=128, dates=2),
-        "granules": lambda path: _season(path, "h18v04", (2012, 2020), size=256, dates=3),
+        "granules": lambda path: _season(path, "h18v04", (2012, 2020), size=256, dates=3, days=48),
         "NDVI_DIR": lambda path: _ndvi(path, "13A2"),
         "MOD13Q1_DIR": lambda path: _ndvi(path, "13Q1"),
         "PAIRS_DIR": _pairs,
@@ -55,11 +55,11 @@ def _granule(path: Path) -> None:
         shutil.move(written, path)
 
 
-def _season(folder: Path, tile: str, years, size: int, dates: int = 8, form: str | None = None) -> None:
+def _season(folder: Path, tile: str, years, size: int, dates: int = 8, days: int = 32, form: str | None = None) -> None:
     land = simulate_landscape(5, size)
     for year in years:
         for number in range(dates):
-            date = datetime.date(year, 3, 5) + datetime.timedelta(days=32 * number)
+            date = datetime.date(year, 3, 5) + datetime.timedelta(days=days * number)
             write_granule(
                 simulate_granule(number, tile=tile, date=date, size=size, cloud_fraction=0.03, landscape=land),
                 folder,
