@@ -24,9 +24,13 @@ def main() -> None:
     parser.add_argument("--what", choices=KINDS, default="train")
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--moments", choices=["chosen", "random"], default="chosen", help="random: no chosen ones")
+    parser.add_argument("--variants", nargs="+", metavar="NAME", help="of train: only edsr, vdsr or mrunet")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     subject = getattr(importlib.import_module(f"benchmarks.kills.{args.what}"), args.what.capitalize())()
+    if unknown := set(args.variants or ()) - set(subject.variants):
+        parser.error(f"--variants {min(unknown)}: --what {args.what} has {', '.join(sorted(set(subject.variants)))}")
+    subject.variants = args.variants or subject.variants
     campaign = Campaign(
         subject, chosen=args.moments == "chosen", seed=args.seed, report=lambda line: print(line, flush=True)
     )

@@ -27,11 +27,13 @@ WAYS = ("one by one", "overlapped")
 
 def simulate(folder: Path, layers: int, size: int) -> None:
     """Granules of day and night, so that there are at least ``layers``."""
-    from lstsr_jax.geo import simulate_granule, write_granule
+    from lstsr_jax.geo import place_seed_of, simulate_granule, simulate_landscape, write_granule
 
+    place = simulate_landscape(place_seed_of("h18v04"), size)
     for day in range((layers + 1) // 2):
         date = datetime.date(2020, 1, 1) + datetime.timedelta(days=day)
-        write_granule(simulate_granule(day % 8, date=date, size=size, cloud_fraction=0.3), folder, format="hdf4")
+        granule = simulate_granule(day % 8, date=date, size=size, cloud_fraction=0.3, landscape=place)
+        write_granule(granule, folder, format="hdf4")
 
 
 def memory_mib(peak: bool = False) -> float:
@@ -49,7 +51,7 @@ class Mark(NamedTuple):
     computing: float
 
 
-def mapped(folder: Path, output: Path, method: str, way: str, layers: int) -> Iterator[list[Mark]]:
+def mapped(folder: Path, output: Path, method: str, way: str, layers: int, **settings: Any) -> Iterator[list[Mark]]:
     """Map the granules of a folder; yields, layer by layer, the marks so far: the ends of all computing."""
     from lstsr_jax.methods import METHODS
     from lstsr_jax.product import Job, choose_method, find_work, map_item, settings_of
@@ -68,7 +70,7 @@ def mapped(folder: Path, output: Path, method: str, way: str, layers: int) -> It
 
     SceneSteps.compute = timed  # type: ignore[method-assign]
     chosen = choose_method(None, method) if method in METHODS else choose_method(method, None)
-    job = Job(chosen, *settings_of(output_dir=output))
+    job = Job(chosen, *settings_of(output_dir=output, **settings))
     items = find_work([folder], job).items[:layers]
     outcomes = map_items(items, job) if way == "overlapped" else (map_item(item, job) for item in items)
     for outcome in outcomes:
@@ -104,9 +106,9 @@ def memory(folder: Path, method: str, marks: list[int]) -> dict[str, float]:
     return found
 
 
-def in_process(*arguments: object) -> dict[str, Any]:
-    """A measurement in a process of its own."""
-    command = [sys.executable, "-m", "benchmarks.season", "--measure", *map(str, arguments)]
+def in_process(module: str, *arguments: object) -> dict[str, Any]:
+    """A measurement by ``module`` in a process of its own."""
+    command = [sys.executable, "-m", module, "--measure", *map(str, arguments)]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     return dict(json.loads(done.stdout.splitlines()[-1]))
 
@@ -138,7 +140,7 @@ def main() -> None:
         simulate(folder, max(args.marks) if args.memory else args.layers, args.size)
         if args.memory:
             for method in args.methods:
-                found = in_process(folder, method, "memory", *args.marks)
+                found = in_process("benchmarks.season", folder, method, "memory", *args.marks)
                 said = ", ".join(f"{mib:.0f} MiB after {count} layers" for count, mib in found.items())
                 first, last = found[str(args.marks[0])], found[str(args.marks[-1])]
                 print(f"{method}: {said}: {last / first - 1:+.1%}", flush=True)
@@ -148,7 +150,7 @@ def main() -> None:
             print(f"{'method':12} {'':10} {' '.join(f'{column:>11}' for column in columns)}")
             for method in args.methods:
                 for way in WAYS:
-                    row = in_process(folder, method, way, args.layers)
+                    row = in_process("benchmarks.season", folder, method, way, args.layers)
                     texts = (
                         f"{row['layers_per_minute']:.2f}", f"{row['cpu_s_per_layer']:.2f}", f"{row['computing']:.0%}",
                         f"{row['mb_per_layer']:.1f}", f"{row['peak_mib']:.0f}",

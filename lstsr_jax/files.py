@@ -136,6 +136,32 @@ def locked(path: str | Path, doing: str) -> Iterator[None]:
         lock.release()
 
 
+@contextlib.contextmanager
+def alone(path: str | Path, refusal: str) -> Iterator[None]:
+    """As :func:`locked`, but who comes second is refused.
+
+    Args:
+        path: the lock file; its directory is made if needed.
+        refusal: what the error says.
+
+    Raises:
+        InputError: if another has the lock.
+    """
+    from filelock import FileLock, Timeout
+
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(path)
+    try:
+        lock.acquire(blocking=False)
+    except Timeout as error:
+        raise InputError(refusal) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
 def require_writable(name: str, directory: Path) -> None:
     """Make sure, before long work, that a directory could be made and written to, without making it.
 

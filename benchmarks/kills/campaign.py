@@ -110,11 +110,11 @@ class Campaign:
             library = moments.compiled(root) if self.chosen else None
             subject.set_up(root)
             processes = Processes(subject.modules, library, root / "logs")
-            for variant in dict.fromkeys(subject.variants):
-                self._leave_alone(processes, root / f"alone{variant}", variant)
             while self.kills < kills:
                 place = root / f"run{self.runs}"
                 variant = subject.variants[self.runs % len(subject.variants)]
+                if variant not in self._alone:
+                    self._leave_alone(processes, root / f"alone{variant}", variant)
                 found = self._one_run(processes, place, variant, kills)
                 self.runs, self.wrong = self.runs + 1, self.wrong + len(found)
                 for line in found:
@@ -161,8 +161,8 @@ class Campaign:
         if end.fault:
             return [*found, f"run to its end: {end.fault}"]
         found += subject.examine(place, variant)
-        if not found and subject.outcome(place, variant) != expected:
-            found.append(f"another end: {subject.compared} differ from those of the run left alone")
+        if not found and (outcome := subject.outcome(place, variant)) != expected:
+            found.append(f"another end than that of the run left alone: {_difference(outcome, expected)}")
         return found
 
     def _when(self, alone: End) -> Moment | float:
@@ -182,6 +182,20 @@ class Campaign:
             self.random += 1
         if hit:
             self.hits[hit] += 1
+
+
+def _difference(outcome: Any, expected: Any, place: str = "outcome") -> str:
+    """Where two outcomes differ first, and how."""
+    if type(outcome) is type(expected) and isinstance(outcome, dict | list | tuple) and len(outcome) == len(expected):
+        keys = outcome if isinstance(outcome, dict) else range(len(outcome))
+        for key in keys:
+            if not isinstance(outcome, dict) or key in expected:
+                if outcome[key] != expected[key]:
+                    return _difference(outcome[key], expected[key], f"{place}[{key!r}]")
+    if isinstance(outcome, dict | list):
+        more, less = ([key for key in a if key not in b] for a, b in ((outcome, expected), (expected, outcome)))
+        return f"{place}: {more} more, {less} less"[:1000]
+    return f"{place}: {outcome!r}, not {expected!r}"[:1000]
 
 
 def _said(when: Moment | float) -> str:

@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from lstsr_jax.data.ndvi import list_ndvi
 from lstsr_jax.errors import InputError
-from lstsr_jax.files import replacing
+from lstsr_jax.files import locked, remove_left_overs, write_text
 from lstsr_jax.geo import LstLayer, said_by, with_companions
 
 SETTLED_S = 3.0
@@ -72,11 +72,12 @@ class Checksums:
         settled = {key: entry for key, entry in self._new.items() if max(entry[0][1:3]) < newest}
         if not settled:
             return
-        merged = {**_load(self._path), **settled}  # another process may have written meanwhile
-        text = json.dumps({key: [*sig, digest] for key, (sig, digest) in merged.items() if os.path.exists(key)})
         try:
-            with replacing(self._path) as partial:
-                partial.write_text(text)
+            with locked(self._path.with_suffix(".lock"), f"writing {self._path}"):
+                remove_left_overs(self._path)
+                merged = {**_load(self._path), **settled}  # another process may have written meanwhile
+                known = {key: [*sig, digest] for key, (sig, digest) in merged.items() if os.path.exists(key)}
+                write_text(self._path, json.dumps(known))
         except OSError as error:
             reason = f"cannot be written ({error.strerror}): the granules are read again at each start"
             print(f"note: {self._path}: {reason}", file=sys.stderr)

@@ -121,6 +121,7 @@ def train(
         for remark in (*pairs.remarks, *filter(None, [finer.line])):
             progress.say(remark)
         if place.is_main:
+            stack.enter_context(workdirs.alone_in(workdir, last))
             workdirs.write_config(workdir, description)
         state = program.initial_state(config, start.variables)
         if last is not None:

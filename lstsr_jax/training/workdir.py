@@ -11,11 +11,13 @@ from typing import Any
 from lstsr_jax import config as configs
 from lstsr_jax.config import Config
 from lstsr_jax.errors import InputError
-from lstsr_jax.files import write_text
+from lstsr_jax.files import alone, remove_left_overs, write_text
 from lstsr_jax.predictor.checkpoint import read_metadata
 from lstsr_jax.training.checkpoints import latest
 
 _CONFIG = "config.json"
+_WRITTEN = (_CONFIG, "log.csv", "not_finite.csv")
+_LOCK = ".lock"
 _BESIDE = (
     ("pairs", "trained_on", "pairs"),
     ("pairs", "held_out", "pairs"),
@@ -98,6 +100,28 @@ def stored_config(workdir: Path) -> Config | None:
         else:
             raise InputError(f"{path}: damaged ({error}); name the run's preset and flags beside `resume`") from error
     return configs.from_json({name: stored[name] for name in ("preset", "data", "model", "train") if name in stored})
+
+
+@contextlib.contextmanager
+def alone_in(workdir: Path, last: Path | None) -> Iterator[None]:
+    """Keep other processes from training in a workdir while the block runs; it is created if need be.
+
+    What killed ones left under temporary names is removed.
+
+    Args:
+        workdir: of the run.
+        last: its last checkpoint, as it was looked at.
+
+    Raises:
+        InputError: if another process is training in it, or was since then.
+    """
+    refusal = f"`workdir` {workdir}: another process is training in it; choose another, or wait for its end"
+    with alone(workdir / _LOCK, refusal):
+        if latest(workdir) != last:
+            raise InputError(f"{refusal} (it has just saved a checkpoint)")
+        for name in _WRITTEN:
+            remove_left_overs(workdir / name)
+        yield
 
 
 def write_config(workdir: Path, description: dict[str, Any]) -> None:

@@ -99,6 +99,15 @@ def test_unchanged_files_are_read_once(tmp_path, monkeypatch):
     assert Checksums(tmp_path / "memory.json").of(files) == first
 
 
+def test_what_a_killed_process_left_of_the_memory_is_removed(tmp_path, monkeypatch):
+    monkeypatch.setattr(content, "SETTLED_S", -1.0)
+    (tmp_path / "a").write_bytes(b"a")
+    left_over = tmp_path / ".memory.0123456789abcdef.partial.json"
+    left_over.touch()
+    Checksums(tmp_path / "memory.json").of([tmp_path / "a"])
+    assert not left_over.exists() and (tmp_path / "memory.json").exists()
+
+
 def test_a_file_just_written_is_not_trusted_by_its_time(tmp_path):
     path = tmp_path / "a"
     path.write_bytes(b"x")

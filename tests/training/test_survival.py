@@ -97,6 +97,23 @@ def test_a_signal_at_the_very_end_leaves_the_report_out(config, dataset, program
     assert weights(tmp_path / "w") == weights(uninterrupted)
 
 
+@pytest.mark.parametrize("resume", [False, "auto"])
+def test_two_runs_never_share_a_workdir(resume, config, dataset, program, uninterrupted, tmp_path):
+    """The second is refused while the first is under way, and takes nothing from it."""
+    workdir = tmp_path / "w"
+    (workdir / ".config.0123456789abcdef.partial.json").parent.mkdir()
+    (workdir / ".config.0123456789abcdef.partial.json").touch()  # of one that was killed
+
+    def second():
+        assert [path.name for path in workdir.glob(".*")] == [".lock"]
+        with pytest.raises(InputError, match=r"`workdir` .*w: another process is training in it; choose another"):
+            train(config, dataset, workdir, program=program, resume=resume)
+
+    train(config, dataset, workdir, program=after_step(program, 2, second))
+    assert weights(workdir) == weights(uninterrupted)
+    assert rows(workdir) == rows(uninterrupted)
+
+
 def test_resuming_needs_the_checkpoint_alone(config, dataset, program, uninterrupted, tmp_path):
     """A damaged or missing config.json of the workdir does not stand in the way."""
     for name in ("damaged", "missing"):
