@@ -16,7 +16,7 @@ from lstsr_jax.config import DataConfig
 from lstsr_jax.data import PreparedDataset
 from lstsr_jax.data.batches import SIMULATED
 from lstsr_jax.data.content import Checksums, Sources, digest_of
-from lstsr_jax.data.described import write_checksums
+from lstsr_jax.data.described import lacks_checksums, write_checksums
 from lstsr_jax.data.index import CutRule, list_granules
 from lstsr_jax.data.ndvi import list_ndvi
 from lstsr_jax.data.simulated import write_simulated_granules
@@ -98,10 +98,12 @@ def prepare(
         builder = Builder(data_dir=str(root), config=builder_config, file_format="array_record")
         builder.jobs = jobs or max(1, min(available_processors(), len(listing.layers) // LAYERS_PER_JOB))
         directory = Path(builder.data_dir)
-        if not builder.is_prepared():
+        if not builder.is_prepared() or lacks_checksums(directory):
             with locked(root / Builder.name / f".{builder_config.name}.lock", f"preparing {directory}"):
                 if not builder.is_prepared():
                     _build(builder, engine, directory, checksums)
+                if lacks_checksums(directory):
+                    write_checksums(directory)
         dataset = PreparedDataset(directory)
     # Where the files are now, and what lies beside them now.
     source = SIMULATED if given is None else str(granules)
@@ -168,4 +170,3 @@ def _build(builder: Builder, engine: tfds.download.DownloadConfig, directory: Pa
     if changed := checksums.changed():
         shutil.rmtree(directory)
         raise InputError(f"{changed[0]}: changed while the dataset was prepared; run again when it is complete")
-    write_checksums(directory)

@@ -2,18 +2,26 @@
 
 import hashlib
 import json
+import os
 from pathlib import Path
 from typing import Final
 
-from lstsr_jax.files import write_text
+from lstsr_jax.files import remove_left_overs, write_text
 
 CHECKSUMS: Final = "checksums.json"
 
 
+def lacks_checksums(directory: Path) -> bool:
+    """Whether a dataset is without, of an older version or a build killed at its end, and may be written to."""
+    return not (directory / CHECKSUMS).is_file() and os.access(directory, os.W_OK)
+
+
 def write_checksums(directory: Path) -> None:
-    """Write the SHA-256 of every JSON file of a dataset directory beside them."""
-    sums = {path.name: _sha256(path) for path in sorted(directory.glob("*.json")) if path.name != CHECKSUMS}
-    write_text(directory / CHECKSUMS, json.dumps(sums, indent=1) + "\n")
+    """Write the SHA-256 of every JSON file of a dataset directory beside them; for the holder of its lock."""
+    path = directory / CHECKSUMS
+    remove_left_overs(path)
+    sums = {beside.name: _sha256(beside) for beside in sorted(directory.glob("*.json")) if beside != path}
+    write_text(path, json.dumps(sums, indent=1) + "\n")
 
 
 def check_checksums(directory: Path) -> None:

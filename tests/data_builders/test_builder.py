@@ -132,3 +132,14 @@ def test_what_a_dataset_says_of_itself_is_what_was_written(dataset, tmp_path):
     shutil.copytree(dataset.directory, older)
     (older / "checksums.json").unlink()
     assert PreparedDataset(older).splits == dataset.splits
+
+
+def test_checksums_that_the_end_of_a_build_has_cost_are_written_by_the_next(small_config, dataset, tmp_path):
+    root = tmp_path / "tfds"
+    shutil.copytree(small_config.data.data_dir, root)
+    again = dataclasses.replace(small_config.data, data_dir=str(root))
+    path = root / dataset.directory.relative_to(small_config.data.data_dir) / "checksums.json"
+    text = path.read_text()
+    path.rename(path.with_name(".checksums.0123456789abcdef.partial.json"))  # killed before it had its name
+    prepare(again)
+    assert path.read_text() == text and not list(path.parent.glob(".*"))
