@@ -18,7 +18,7 @@ _WHILE: Mapping[str, tuple[str, str]] = {
     "export": ("create", "*.partial.stablehlo"),
     "eval": ("create", "*.partial.json"),
 }
-_ASKED = ("predict", "train", "build", "download")
+_ASKED = ("predict", "train", "download")
 """Doors that are sent every signal; the others SIGTERM."""
 _HDF = "*granules/*.hdf"
 _HIDE = "mv {place}/granules/*2020124* {place}/../kept"
@@ -88,7 +88,14 @@ KINDS = [
         leaves=True,
     ),
     *(
-        Kind(door, f"a granule {what}", at_moment("open", _HDF, run=run, first=first), fails=None, says="", again=False)
+        Kind(
+            door,
+            f"a granule {what}",
+            at_moment("open", _HDF, run=run, first=first),
+            fails=None,
+            again=False,
+            takes=True,
+        )
         for door in ("predict HDF", "build")
         for what, run, first in (
             ("goes between listing and reading", "rm {place}/granules/*.hdf", 1),
@@ -104,6 +111,7 @@ KINDS = [
             at_moment(calls, path, run="rm -rf {place}/granules"),
             fails=None,
             again=False,
+            takes=True,
         )
         for door, calls, path in (("predict HDF", "open", _HDF), ("build", "open", _HDF), ("train", *_WHILE["train"]))
     ),
@@ -115,6 +123,7 @@ KINDS = [
             fails=None,
             leaves=True,
             again=False,
+            takes=True,
         )
         for door, (calls, path), folder in (
             ("predict", _WHILE["predict"], "out"),
@@ -128,12 +137,12 @@ KINDS = [
     ),
     *(
         Kind(door, f"the clock stands at {when}", Fault(shim={"CLOCK": str(wrong)}), fails=None)
-        for door in ("predict", "train", "build", "download")
+        for door in ("predict", "download")
         for when, wrong in _BACK.items()
     ),
     *(
         Kind(door, "the clock goes backwards", Fault(shim={"CLOCK_STEP": "1"}), fails=False)
-        for door in ("predict", "train", "build", "download", "eval", "export")
+        for door in ("predict", "train", "download")
     ),
     *(
         Kind(door, f"EIO when {what} is read", inject("read", path, errno.EIO), fails=fails, says="", again=True)
@@ -157,6 +166,6 @@ KINDS = [
             inject("create", "*place/out/*", errno.EACCES, first=count + 1),
             says="ermission",
         )
-        for count in (1, 2, 3, 4)
+        for count in (1, 3)
     ),
 ]

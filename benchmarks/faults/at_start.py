@@ -41,7 +41,7 @@ def _full(place: Path) -> None:
 
 _OUT = ("--output-dir",)
 _ODD = (*_OUT, "odd")
-_CACHES = ("HOME", "XDG_CACHE_HOME", "MPLCONFIGDIR", "TMPDIR", "JAX_COMPILATION_CACHE_DIR")
+_CACHES = ("HOME", "MPLCONFIGDIR", "TMPDIR", "JAX_COMPILATION_CACHE_DIR")
 
 KINDS = [
     *(
@@ -50,7 +50,7 @@ KINDS = [
     ),
     *(
         Kind(door, "nobody reads stdout", Fault(closed=("pipe",)), fails=None, mute=True)
-        for door in ("predict", "train", "eval", "export", "build", "download")
+        for door in ("predict", "build", "download")
     ),
     *(
         Kind("predict", f"{name} is a file", _made(_file, environment={name: "{place}/odd"}), fails=False)
@@ -103,12 +103,12 @@ KINDS = [
     Kind("predict", "the input's name is no UTF-8", Fault(), more=(os.fsdecode(b"a\xe9.hdf"),), says="no such file"),
     *(
         Kind(door, f"{files} files may be open", Fault(limits={resource.RLIMIT_NOFILE: files}), says="open files")
-        for door in ("predict", "train", "build", "eval", "export", "download")
+        for door in ("predict", "train", "build", "download")
         for files in (12,)
     ),
     *(
         Kind(door, f"{files} files may be open", Fault(limits={resource.RLIMIT_NOFILE: files}), fails=None)
-        for door in ("predict", "train", "build", "build --jobs 2", "eval", "export", "download")
+        for door in ("predict", "build", "download")
         for files in (24,)
     ),
     *(
@@ -121,8 +121,8 @@ KINDS = [
             mute=True,
         )
         for door, sizes in {
-            "predict": (300 * _M, 1200 * _M, 2000 * _M),
-            "train": (700 * _M, 2500 * _M),
+            "predict": (300 * _M, 1200 * _M),
+            "train": (700 * _M,),
             "build": (1000 * _M,),
             "download": (60 * _M,),
         }.items()

@@ -1,6 +1,7 @@
 """Faults of what is written: every file of every door."""
 
 import errno
+from collections.abc import Iterable
 
 from benchmarks.faults.fault import Fault, inject
 from benchmarks.faults.kind import Kind
@@ -40,7 +41,9 @@ _FAULTS = {
     "EACCES when renamed": ("rename", errno.EACCES, "ermission denied"),
 }
 _SLOW = ("train", "export", "build", "download")
-"""Doors at which only a full disk and a failing one are tried; at the others every fault."""
+"""Doors at which only a full disk and a failing one are tried."""
+_ALIKE = ("the quality layer", "the quick look")
+"""Files that are written as the map is: a full disk and a name that cannot be given."""
 _NEVER = {
     *(("the TensorBoard events", fault) for fault in ("EIO when synced", "EACCES when renamed")),
     ("the Zarr store", "EIO when synced"),
@@ -52,18 +55,19 @@ def _pattern(pattern: str, calls: str) -> str:
     return pattern.replace(".partial", "").replace(".part", ".hdf") if calls == "rename" else pattern
 
 
+def _tried(file: str) -> Iterable[str]:
+    if _FILES[file][0] in _SLOW:
+        return ("disk full", "EIO when written")
+    return ("disk full", "EACCES when renamed") if file in _ALIKE else _FAULTS
+
+
 def _kind(file: str, fault: str) -> Kind:
     (door, pattern), (calls, what, says) = _FILES[file], _FAULTS[fault]
     return Kind(door, f"{fault} at {file}", inject(calls, _pattern(pattern, calls), what), says=says)
 
 
 KINDS = [
-    *(
-        _kind(file, fault)
-        for file in _FILES
-        for fault in (("disk full", "EIO when written") if _FILES[file][0] in _SLOW else _FAULTS)
-        if (file, fault) not in _NEVER
-    ),
+    *(_kind(file, fault) for file in _FILES for fault in _tried(file) if (file, fault) not in _NEVER),
     *(
         Kind(door, f"a file system with {size} kB left", Fault(space=f"tmpfs {size}"), says="No space|disk( is)? full")
         for door, sizes in {
@@ -72,7 +76,6 @@ KINDS = [
             "predict netcdf": (30,),
             "predict zarr": (30,),
             "train": (40,),
-            "eval": (20,),
             "export": (12,),
             "build": (100,),
             "download": (300,),
@@ -83,10 +86,7 @@ KINDS = [
         Kind(door, f"a read-only {what}", Fault(space=f"read-only {folder}"), says="[Rr]ead-only")
         for door, what, folder in (
             ("predict", "output folder", "out"),
-            ("predict zarr", "output folder", "out"),
             ("train", "workdir", "w"),
-            ("train", "folder of datasets", "tfds"),
-            ("eval", "report folder", "out"),
             ("export", "output folder", "out"),
             ("build", "folder of datasets", "tfds"),
             ("download", "output folder", "out"),
@@ -104,7 +104,6 @@ KINDS = [
             ("write netcdf", "the netCDF", "*.partial.nc"),
             ("write log", "log.csv", "*log*.partial.csv"),
             ("download", "a part", "*.part"),
-            ("export", "the model", "*.partial.stablehlo"),
         )
     ),
     Kind(

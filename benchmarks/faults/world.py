@@ -71,12 +71,13 @@ class World:
     """
 
     def __init__(self, root: Path) -> None:
-        """Make the granules."""
-        os.environ["JAX_COMPILATION_CACHE_DIR"] = str(root / "xla")
+        """Make the granules; worlds side by side share a folder of compiled programs."""
+        os.environ["JAX_COMPILATION_CACHE_DIR"] = str(root.parent / "xla")
         os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
         os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "-1"
         os.environ["PYTHONPATH"] = str(Path(script("")).parent)
         os.environ["EARTHDATA_TOKEN"] = "token-of-the-stand-in"
+        root.mkdir(parents=True)
         self.root, self.place = root, root / "place"
         self.runner = Runner(compile_shim(root) if shutil.which("gcc") else None)
         self._expected: dict[str, tuple[Results, set[str]]] = {}

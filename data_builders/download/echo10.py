@@ -11,6 +11,7 @@ from xml.etree.ElementTree import Element, ParseError
 import defusedxml
 import defusedxml.ElementTree  # the standard parser expands entities: a small answer can fill the memory
 
+from data_builders.download.addresses import whole_number
 from data_builders.download.outcome import Checksum, Remote
 from data_builders.download.products import parse_file_name
 from lstsr_jax.errors import InputError
@@ -79,18 +80,17 @@ def _checksum(element: Element | None) -> Checksum | None:
     value = (element.findtext("Checksum/Value") or "").strip().lower()
     if algorithm in _ALGORITHMS and re.fullmatch(rf"[0-9a-f]{{{_ALGORITHMS[algorithm]}}}", value):
         return Checksum(algorithm, value)
-    if algorithm == "cksum" and value.isascii() and value.isdigit():
-        return Checksum("cksum", str(int(value)))
+    if algorithm == "cksum" and (number := whole_number(value)) is not None:
+        return Checksum("cksum", str(number))
     return None
 
 
 def _whole(element: Element, path: str) -> int | None:
     """A positive whole number, or None: some records have an empty element."""
-    text = (element.findtext(path) or "").strip()
-    return int(text) or None if text.isascii() and text.isdigit() else None
+    return whole_number((element.findtext(path) or "").strip()) or None
 
 
 def _megabytes(granule: Element) -> int:
     """Bytes, roughly; 0 if the record does not say."""
     text = (granule.findtext("DataGranule/SizeMBDataGranule") or "").strip()
-    return int(float(text) * 2**20) if re.fullmatch(r"\d+(\.\d*)?", text, re.ASCII) else 0
+    return int(float(text) * 2**20) if re.fullmatch(r"\d{1,12}(\.\d*)?", text, re.ASCII) else 0

@@ -5,6 +5,7 @@ import datetime
 import urllib.parse
 from typing import Final
 
+from data_builders.download.addresses import whole_number
 from data_builders.download.echo10 import parse_errors, parse_results
 from data_builders.download.faults import Broken, Refused
 from data_builders.download.outcome import Remote
@@ -116,12 +117,11 @@ def _ask(session: Session, cmr_url: str, query: list[tuple[str, str]], after: st
     def once() -> _Page:
         with session.get(url, headers, timeout_s=QUERY_S) as response:
             body = response.read(LARGEST_PAGE)
-            hits = response.headers.get("CMR-Hits", "")
             remotes, results = parse_results(body)
             return _Page(
                 remotes,
                 results,
-                int(hits) if hits.isascii() and hits.isdigit() else None,
+                whole_number(response.headers.get("CMR-Hits")),
                 response.headers.get(_NEXT) or None,
                 http_date(response.headers.get("Date", "")),
             )

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from data_builders.download.addresses import whole_number
 from data_builders.download.connections import Response
 from data_builders.download.digest import Digest
 from data_builders.download.faults import Broken, Refused, Stopped, login_page
@@ -16,7 +17,7 @@ from data_builders.download.session import Session
 MAGIC: Final = (b"\x0e\x03\x13\x01", b"\x89HDF\r\n\x1a\n")  # HDF4, HDF5
 _CHUNK: Final = 1 << 20
 _HTML: Final = re.compile(rb"\s*<(!doctype html|html|head|body)", re.IGNORECASE)
-_CONTENT_RANGE: Final = re.compile(r"bytes (\d+)-\d+/(\d+|\*)", re.ASCII)
+_CONTENT_RANGE: Final = re.compile(r"bytes (\d{1,18})-\d+/(\d{1,18}|\*)", re.ASCII)
 
 
 class Transfer:
@@ -120,8 +121,7 @@ class Transfer:
         """
         if response.headers.get("Content-Type", "").lower().startswith("text/html"):
             raise login_page(self._session.login.has_token)
-        length = response.headers.get("Content-Length", "")
-        total = int(length) if length.isascii() and length.isdigit() else None
+        total = whole_number(response.headers.get("Content-Length"))
         if response.status == 206:
             found = _CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", ""))
             if found is None or int(found[1]) != start:

@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from data_builders.download.addresses import whole_number
 from data_builders.download.faults import Broken, Refused, Stopped
 from data_builders.download.folder import FULL, Folder, fetched_row
 from data_builders.download.outcome import Outcome, Remote
@@ -128,7 +129,6 @@ class Workers:
 
         def once() -> int | None:
             with self._session.get(remote.url) as response:
-                length = response.headers.get("Content-Length", "")
-                return int(length) if length.isascii() and length.isdigit() else None
+                return whole_number(response.headers.get("Content-Length"))
 
         return self._session.patiently(once)

@@ -32,7 +32,7 @@ def describes_a_model(beside: Path) -> bool:
     """Whether a file is the JSON of an exported model."""
     try:
         about = json.loads(beside.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError):
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError, RecursionError):
         return False
     return isinstance(about, dict) and about.get("format") == FORMAT
 
@@ -50,7 +50,7 @@ def read(model: Path) -> tuple[bytes, dict[str, Any]]:
         raise InputError(f"{beside}: is missing; copy it from where {model.name} came from")
     try:
         about = json.loads(beside.read_text(encoding="utf-8"))
-    except (UnicodeDecodeError, json.JSONDecodeError):
+    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError):
         raise InputError(f"{beside}: is no JSON; {_COPY_AGAIN}") from None
     if not isinstance(about, dict) or about.get("format") != FORMAT:
         raise InputError(f"{beside}: does not describe an exported model; give the file that lstsr-export wrote")

@@ -19,7 +19,7 @@ from rasterio.transform import Affine
 from rasterio.windows import Window
 
 from lstsr_jax.geo.errors import GranuleError
-from lstsr_jax.geo.openable import utf8_path
+from lstsr_jax.geo.openable import geotiff, require_size
 from lstsr_jax.geo.tiff_checksum import check_blocks
 from lstsr_jax.geo.warp import Grid
 
@@ -90,7 +90,7 @@ def read_band(path: Path, around: Grid | None = None) -> Band:
     if not path.is_file():
         raise GranuleError(f"{path}: no such file; check the path")
     try:
-        with quiet(), utf8_path(path) as openable, rasterio.open(openable) as file:
+        with quiet(), geotiff(path) as file:
             crs, transform, count = file.crs, file.transform, file.count
             scale, offset, nodata = file.scales[0], file.offsets[0], file.nodata
             tags = {
@@ -100,11 +100,14 @@ def read_band(path: Path, around: Grid | None = None) -> Band:
             alpha = count == 2 and file.colorinterp[1] == ColorInterp.alpha
             window = Window(0, 0, file.width, file.height) if around is None or crs is None else _under(file, around)
             empty = not (window.width and window.height)
+            require_size(path, (window.height, window.width))
             values = np.zeros((0, 0), file.dtypes[0]) if empty else file.read(1, window=window)
             if not empty:
                 check_blocks(file, path, window)
             has_mask = MaskFlags.per_dataset in file.mask_flag_enums[0] and not empty
             masked = file.read_masks(1, window=window) == 0 if has_mask else np.zeros(values.shape, bool)
+    except GranuleError:
+        raise
     except (RasterioError, OSError, ValueError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise GranuleError(f"{path}: cannot be read as a GeoTIFF ({reason}); download it again") from None

@@ -87,6 +87,10 @@ class Hdf5File:
         shape = found.shape if index is None else found.shape[1:]
         if np.prod(shape, dtype=float) * found.dtype.itemsize > LARGEST_BYTES:
             raise DamageError(f"{name} has shape {tuple(found.shape)}")
+        if found.external or found.is_virtual:
+            raise DamageError(f"{name} is in another file, which is not read")
+        if found.chunks is not None and math.prod(found.chunks) * found.dtype.itemsize > LARGEST_BYTES:
+            raise DamageError(f"{name} has chunks of {found.chunks}")
         if found.dtype.kind not in "iuf":
             raise DamageError(f"{name} holds no numbers but {found.dtype}")
         told = {"attributes": _attributes(found)}

@@ -36,7 +36,7 @@ _DD: Final = [("tag", ">u2"), ("ref", ">u2"), ("offset", ">i4"), ("length", ">i4
 _NULL, _COMPRESSED, _DATA, _GROUP, _SPECIAL = 1, 40, 702, 720, 0x4000
 _DESCRIBING: Final = (106, 701, _GROUP, 1962, 1965)
 """Number types, dimensions, groups: never all zeros, unless a download stopped that had reserved the whole length."""
-_CODE_COMPRESSED, _CODE_CHUNKED, _CODER_DEFLATE = 3, 5, 4
+_CODE_ELSEWHERE, _CODE_COMPRESSED, _CODE_CHUNKED, _CODER_DEFLATE = 2, 3, 5, 4
 
 
 class DamageError(Exception):
@@ -75,6 +75,10 @@ class Elements:
         for entry in used[np.isin(used["tag"], _DESCRIBING)]:
             if entry["length"] and not self._bytes_of(entry).strip(b"\x00"):
                 raise DamageError("parts of it are zeros")
+
+        for entry in used[(used["tag"] & _SPECIAL).astype(bool)]:
+            if self._bytes_of(entry)[:2] == struct.pack(">H", _CODE_ELSEWHERE):
+                raise DamageError("its numbers are in another file, which is not read")
 
     def close(self) -> None:
         """Let go of the file."""

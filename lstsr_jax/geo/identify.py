@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import rasterio
 from rasterio.errors import RasterioError
 
 from lstsr_jax.geo.content import hdf5_content, kind_of
@@ -10,7 +9,7 @@ from lstsr_jax.geo.errors import GranuleError
 from lstsr_jax.geo.geotiff import quiet
 from lstsr_jax.geo.grid import PIXEL_M
 from lstsr_jax.geo.names import HDF_SUFFIXES, TIFF_SUFFIXES
-from lstsr_jax.geo.openable import utf8_path
+from lstsr_jax.geo.openable import geotiff
 from lstsr_jax.geo.place import PIXEL_TOLERANCE, is_sinusoidal, projection_name
 from lstsr_jax.geo.products import foreign_kind
 
@@ -60,7 +59,7 @@ def _content(path: Path) -> str | None:
 def _place_of(path: Path) -> str | None:
     """Projection and pixel of a GeoTIFF that does not lie on the 1 km sinusoidal grid."""
     try:
-        with quiet(), utf8_path(path) as openable, rasterio.open(openable) as file:
+        with quiet(), geotiff(path) as file:
             crs, transform = file.crs, file.transform
     except (RasterioError, OSError, ValueError):
         return None  # damaged, which reading it tells better

@@ -24,6 +24,7 @@ BOOKKEEPING: Final = (MANIFEST, LOCK)
 COLUMNS: Final = ("granule", "bytes", "checksum", "url", "time")
 _values = operator.attrgetter(*COLUMNS)
 _AGAIN: Final = "fetch it again with python -m data_builders.download --verify"
+_SIZE: Final = re.compile(r"\d{1,18}", re.ASCII)
 _SHA256: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
 
@@ -75,10 +76,14 @@ def read_manifest(directory: str | Path) -> dict[str, ManifestRow]:
     if missing:
         raise ForeignManifestError(f"{path}: no manifest of granules (no column {', '.join(missing)}); {_redo(path)}")
     rows = {}
-    for row in reader:
+    try:
+        table = [(reader.line_num, row) for row in reader]
+    except csv.Error as error:
+        raise GranuleError(f"{path}: no table of text ({error}); {_redo(path)}") from None
+    for number, row in table:
         size, checksum = row["bytes"] or "", row["checksum"] or ""
-        if not (size.isascii() and size.isdigit() and _SHA256.fullmatch(checksum)):
-            raise GranuleError(f"{path}: line {reader.line_num} has no size and SHA-256; {_redo(path)}")
+        if not (_SIZE.fullmatch(size) and _SHA256.fullmatch(checksum)):
+            raise GranuleError(f"{path}: line {number} has no size and SHA-256; {_redo(path)}")
         granule = row["granule"] or ""
         rows[granule] = ManifestRow(granule, int(size), checksum, row["url"] or "", row["time"] or "")
     return rows

@@ -21,6 +21,8 @@ from lstsr_jax.geo.place import PIXEL_TOLERANCE
 _REMEDY: Final = "give it as AppEEARS or OPeNDAP writes it"
 _SHORT: Final = re.compile(r"(?<![A-Z0-9])((?:VJ[12]|[A-Z]{3})\d{2}[A-Z0-9_]{0,4}?)(?:\.\d{3})?(?![A-Z0-9])")
 _TIME: Final = re.compile(r"(days|hours|minutes|seconds) since (\d{1,4}-\d{1,2}-\d{1,2})", re.I)
+_MOST_DAYS: Final = 100_000
+"""Of a file: 270 years."""
 _DAY_S: Final = {"days": 86400.0, "hours": 3600.0, "minutes": 60.0, "seconds": 1.0}
 
 
@@ -160,9 +162,14 @@ def _dates(path: Path, file: HdfGranule, name: str, said: Said) -> tuple[datetim
         if values.size == 1 and said.date is not None:
             return (said.date,)
         raise GranuleError(f"{path}: its time is in {attributes.get('units')!r}, not days since a day; {_REMEDY}")
-    origin = datetime.datetime(*(int(part) for part in found[2].split("-")))  # type: ignore[arg-type]
-    seconds = values.astype(np.float64) * _DAY_S[found[1].lower()]
-    days = tuple((origin + datetime.timedelta(seconds=float(second))).date() for second in seconds)
+    if values.size > _MOST_DAYS:
+        raise GranuleError(f"{path}: claims {values.size} days; split it by time, or download it again")
+    try:
+        origin = datetime.datetime(*(int(part) for part in found[2].split("-")))  # type: ignore[arg-type]
+        seconds = values.astype(np.float64).ravel() * _DAY_S[found[1].lower()]
+        days = tuple((origin + datetime.timedelta(seconds=float(second))).date() for second in seconds)
+    except (ValueError, OverflowError) as error:
+        raise GranuleError(f"{path}: its time is none ({error}); {_REMEDY}") from None
     if len(set(days)) != len(days):
         raise GranuleError(f"{path}: holds a day twice; split it by time")
     return days

@@ -8,6 +8,7 @@ and for training runs the whole configuration, with a checksum of every part); a
 import functools
 import hashlib
 import json
+import math
 import os
 import sys
 from pathlib import Path
@@ -161,9 +162,9 @@ def read_variables(directory: Path, abstract: Any, item: str = "variables") -> A
     expected = read_metadata(directory).get(_CHECKSUMS, {}).get(item)
     try:
         str(path).encode()
-        _read_once(path)
         if item == "variables":
             _compare_shapes(directory, abstract, ocp.StandardCheckpointHandler().metadata(path).tree)
+        _read_once(path, {(tuple(leaf.shape), np.dtype(leaf.dtype).name) for leaf in jax.tree.leaves(abstract)})
         with ocp.Checkpointer(ocp.StandardCheckpointHandler()) as checkpointer:
             tree = checkpointer.restore(path, args=ocp.args.StandardRestore(abstract))
     except (InputError, MemoryError, jax.errors.JaxRuntimeError):  # the last: no room on the device
@@ -179,11 +180,16 @@ def read_variables(directory: Path, abstract: Any, item: str = "variables") -> A
     return tree
 
 
-def _read_once(path: Path) -> None:
+def _read_once(path: Path, wanted: set[tuple[tuple[int, ...], str]]) -> None:
     """Read every array, one after the other: when one fails, the others that orbax reads meanwhile write tracebacks.
 
+    Args:
+        path: of the arrays.
+        wanted: shapes and dtypes of the model's arrays: nothing else is read.
+
     Raises:
-        ValueError: tensorstore's, if a file is absent, short or cannot be decompressed; or the manifest is absent.
+        ValueError: tensorstore's, if a file is absent, short or cannot be decompressed; the manifest is absent; or an
+            array is not one of the model's, whatever the descriptions beside it say.
     """
     if not (path / "manifest.ocdbt").is_file():
         if any(path.glob("ocdbt.process_*")):  # orbax would leave threads behind that write tracebacks
@@ -193,7 +199,11 @@ def _read_once(path: Path) -> None:
     for key in tensorstore.KvStore.open(store).result().list().result():
         if key.endswith(b"/.zarray"):
             place = {**store, "path": key.decode().removesuffix(".zarray")}
-            tensorstore.open({"driver": "zarr", "kvstore": place}).result().read().result()
+            array = tensorstore.open({"driver": "zarr", "kvstore": place}).result()
+            chunk = math.prod(array.chunk_layout.read_chunk.shape)
+            if (array.shape, array.dtype.name) not in wanted or chunk > 2 * array.size + 1024:
+                raise ValueError(f"{key.decode()} is of {array.shape} {array.dtype.name}")
+            array.read().result()
 
 
 def _compare_shapes(directory: Path, wanted: Any, stored: Any) -> None:

@@ -76,7 +76,7 @@ def contents_of(path: Path) -> Contents:
 
 
 def _of_cog(path: Path, tags: Mapping[str, str]) -> Contents:
-    with rasterio.open(path) as file:
+    with rasterio.open(path, driver="GTiff") as file:
         names = [QUALITY] if "quality_legend" in tags else [LST, SPREAD]
         bands = tuple(
             StoredBand(name, description or name, dtype, nodata, scale, offset, tags.get("units", ""), block)

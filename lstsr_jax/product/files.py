@@ -114,7 +114,7 @@ def read_tags(path: Path) -> dict[str, str]:
     """
     try:
         if path.suffix == ".tif":
-            with rasterio.open(path) as file:
+            with rasterio.open(path, driver="GTiff") as file:
                 return dict(file.tags())
         import xarray
 

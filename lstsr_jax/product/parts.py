@@ -93,7 +93,7 @@ def _read(path: Path) -> dict[str, Any]:
             "run": {**part["run"], "request": {**part["run"]["request"]}},
             **{key: part[key] for key in ("outcomes", "skipped")},
         }
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise InputError(f"{path}: damaged ({type(error).__name__}); run that shard again") from error
 
 

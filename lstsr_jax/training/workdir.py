@@ -92,7 +92,7 @@ def stored_config(workdir: Path) -> Config | None:
     last, path = latest(workdir), workdir / _CONFIG
     try:
         stored = json.loads(path.read_text())
-    except (FileNotFoundError, ValueError) as error:
+    except (FileNotFoundError, ValueError, RecursionError) as error:
         if last is not None:
             stored = read_metadata(last)
         elif isinstance(error, FileNotFoundError):
