@@ -26,6 +26,7 @@ class Kind:
         mute: whether nothing can be said: the stream is closed, or the process is ended at once.
         leaves: whether files under temporary names may stay: nobody can remove them.
         more: arguments added to the door's.
+        instead: argument in place of ``granules``.
         takes: the fault itself takes files away or changes what is read: they are not lost.
         every: repeat it with the first, second, third, ... of the calls until the command makes no more of them.
         again: whether the same command then ends as if nothing had been; False: the fault lasts.
@@ -39,6 +40,7 @@ class Kind:
     mute: bool = False
     leaves: bool = False
     more: tuple[str, ...] = ()
+    instead: str = ""
     again: bool = True
     takes: bool = False
     every: bool = False
@@ -102,7 +104,8 @@ def _trial(kind: Kind, world: World) -> Found:
     expected, usual = world.expected(door)
     place = world.fresh(door)
     before = door.results(place)
-    ended = world.runner.run(door.command(more=kind.more), place, kind.fault)
+    arguments = [kind.instead if kind.instead and one == "granules" else one for one in door.arguments]
+    ended = world.runner.run(door.command(arguments, kind.more), place, kind.fault)
     after = door.results(place)
     said = [line for line in _lines(ended.text, place) if line not in {_plain(one, place) for one in usual}]
     found = Found(kind, ended, _telling(said, kind), _lost(kind, before, after, expected), [])

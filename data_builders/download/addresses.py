@@ -13,7 +13,7 @@ _PORTS: Final = {"https": 443, "http": 80}
 
 def whole_number(text: str | None) -> int | None:
     """A count that a server states, or None if it is none: Python refuses digits by the thousand with an error."""
-    return int(text) if text is not None and text.isascii() and text.isdigit() and len(text) <= 18 else None
+    return int(text) if text is not None and text.isascii() and text.isdigit() and len(text) <= 30 else None
 
 
 class Origin(NamedTuple):

@@ -17,7 +17,7 @@ from data_builders.download.session import Session
 MAGIC: Final = (b"\x0e\x03\x13\x01", b"\x89HDF\r\n\x1a\n")  # HDF4, HDF5
 _CHUNK: Final = 1 << 20
 _HTML: Final = re.compile(rb"\s*<(!doctype html|html|head|body)", re.IGNORECASE)
-_CONTENT_RANGE: Final = re.compile(r"bytes (\d{1,18})-\d+/(\d{1,18}|\*)", re.ASCII)
+_CONTENT_RANGE: Final = re.compile(r"bytes (\d{1,30})-\d+/(\d{1,30}|\*)", re.ASCII)
 
 
 class Transfer:

@@ -13,6 +13,7 @@ from lstsr_jax.config import Config
 from lstsr_jax.errors import InputError
 from lstsr_jax.files import alone, remove_left_overs, write_text
 from lstsr_jax.predictor.checkpoint import read_metadata
+from lstsr_jax.system import system_error
 from lstsr_jax.training.checkpoints import latest
 
 _CONFIG = "config.json"
@@ -140,33 +141,22 @@ def full_disk_is_bad_input(workdir: Path) -> Iterator[None]:
     loggers = [logging.getLogger(name) for name in ("absl", "asyncio")]  # every array that orbax fails to write
     for logger in loggers:
         logger.addFilter(_tells_something_else)
-    full = False
+    refused = None
     try:
         yield
     except Exception as error:
-        full = _disk_is_full(error)
-        if not full:
+        refused = system_error(error)
+        if refused is None or refused.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
         last = latest(workdir)
         kept = f"the last good checkpoint is {last}" if last else "no checkpoint was written yet"
         raise InputError(f"{workdir}: the disk is full; {kept}; free some space and add `resume`") from error
     finally:
-        if not full:  # else orbax's threads go on complaining after the end
+        if refused is None:  # else orbax's threads go on complaining after the end
             for logger in loggers:
                 logger.removeFilter(_tells_something_else)
 
 
 def _tells_something_else(record: logging.LogRecord) -> bool:
     error = record.exc_info[1] if record.exc_info else None
-    return not (_disk_is_full(error) or _disk_is_full(Exception(record.getMessage())))
-
-
-def _disk_is_full(error: BaseException | None) -> bool:
-    """Whether an error or one it came from says so; tensorstore's come as text only."""
-    while error is not None:
-        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-            return True
-        if "No space left on device" in str(error) or "Disk quota exceeded" in str(error):
-            return True
-        error = error.__cause__ or error.__context__
-    return False
+    return system_error(error or Exception(record.getMessage())) is None
