@@ -200,7 +200,7 @@ def _read_once(path: Path, wanted: set[tuple[tuple[int, ...], str]]) -> None:
         if key.endswith(b"/.zarray"):
             place = {**store, "path": key.decode().removesuffix(".zarray")}
             array = tensorstore.open({"driver": "zarr", "kvstore": place}).result()
-            chunk = math.prod(array.chunk_layout.read_chunk.shape)
+            chunk = math.prod(side or 1 for side in array.chunk_layout.read_chunk.shape or ())
             if (array.shape, array.dtype.name) not in wanted or chunk > 2 * array.size + 1024:
                 raise ValueError(f"{key.decode()} is of {array.shape} {array.dtype.name}")
             array.read().result()
