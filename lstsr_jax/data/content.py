@@ -81,6 +81,8 @@ class Checksums:
         except OSError as error:
             reason = f"cannot be written ({error.strerror}): the granules are read again at each start"
             print(f"note: {self._path}: {reason}", file=sys.stderr)
+        self._known.update(settled)  # written once
+        self._new = {key: entry for key, entry in self._new.items() if key not in settled}
 
 
 def _signature(path: Path) -> _Signature | None:

@@ -108,6 +108,15 @@ def test_what_a_killed_process_left_of_the_memory_is_removed(tmp_path, monkeypat
     assert not left_over.exists() and (tmp_path / "memory.json").exists()
 
 
+def test_checksums_are_written_once(tmp_path, monkeypatch):
+    monkeypatch.setattr(content, "SETTLED_S", -1.0)
+    (tmp_path / "a").write_bytes(b"a")
+    memory = Checksums(tmp_path / "memory.json")
+    first = memory.of([tmp_path / "a"])
+    monkeypatch.setattr(content, "write_text", lambda *_: pytest.fail("written again"))
+    assert memory.of([tmp_path / "a"]) == first
+
+
 def test_a_file_just_written_is_not_trusted_by_its_time(tmp_path):
     path = tmp_path / "a"
     path.write_bytes(b"x")
