@@ -27,7 +27,7 @@ def test_twenty_steps_on_any_number_of_devices(model, optimizer, dtype):
         env=environment,
         capture_output=True,
         text=True,
-        timeout=900,
+        timeout=1800,
     )
     assert done.returncode == 0, done.stderr
     apart = json.loads(done.stdout)

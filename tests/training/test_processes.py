@@ -46,7 +46,7 @@ def run_together(arguments, count=2):
         for i in range(count)
     ]
     try:
-        ends = [process.communicate(timeout=400) for process in started]
+        ends = [process.communicate(timeout=1800) for process in started]
     finally:
         for process in started:
             process.kill()
