@@ -134,6 +134,7 @@ def main() -> None:
         for name, path in _samples(args.file, Path(folder)):
             print(f"{name}:", flush=True)
             found[name] = campaign(path, args.copies, args.seed, lambda line: print(line, flush=True))
+            print(_row(name, *found[name]), flush=True)
     print(*_table(found), sep="\n")
     silent = sum(counts["other numbers"] for counts, _ in found.values())
     listed = sum(counts["other numbers"] for _, counts in found.values() if counts is not None)
