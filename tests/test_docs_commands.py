@@ -112,7 +112,8 @@ def test_its_flags_exist(program, words, monkeypatch, tmp_path, capsys):
             monkeypatch.setattr(sys, "argv", [program, *words])
             monkeypatch.setattr(argparse.ArgumentParser, "parse_known_args", parse_and_stop)
             with pytest.raises(Parsed):
-                importlib.import_module(program).main()
+                module = importlib.import_module(program)
+                (importlib.import_module(f"{program}.__main__") if hasattr(module, "__path__") else module).main()
     except SystemExit as end:
         assert end.code == 0 and "--help" in words, capsys.readouterr()
 
