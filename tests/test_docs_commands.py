@@ -125,7 +125,8 @@ def test_what_is_named_without_arguments_is_there(text):
 
 
 OTHERS = {"--parallel", "--array", "--cov", "--keep-going", "--epochs", "--width", "--blocks", "--data"}
-"""Flags of curl, sbatch, pytest, sphinx-build, studies and docs/run_commands.py."""
+OTHERS |= {"--copies", "--seed", "--only"}
+"""Flags of curl, sbatch, pytest, sphinx-build, studies, benchmarks and docs/run_commands.py."""
 BEGINNINGS = {"--train.checkpoint"}
 """Of several flags (``--train.checkpoint-*``)."""
 
