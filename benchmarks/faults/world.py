@@ -91,11 +91,6 @@ class World:
                 write_granule(granule, root / "two-hdf", format="hdf4")
             if number < 1:
                 write_granule(granule, root / "first", format="cog")
-        for number in range(20):
-            date = datetime.date(2020, 1, 1) + datetime.timedelta(days=16 * number)
-            write_granule(
-                simulate_granule(number, date=date, size=32, cloud_fraction=0.0), root / "many", format="hdf4"
-            )
         self.doors = {door.name: door for door in self._doors()}
 
     def _doors(self) -> list[Door]:
@@ -161,10 +156,21 @@ class World:
             self._expected[door.name] = door.results(place), set(ended.text.splitlines())
         return self._expected[door.name]
 
+    def _make_many(self) -> None:
+        """Layers enough for two workers."""
+        root = self.root
+        for number in range(20):
+            date = datetime.date(2020, 1, 1) + datetime.timedelta(days=16 * number)
+            write_granule(
+                simulate_granule(number, date=date, size=32, cloud_fraction=0.0), root / "many", format="hdf4"
+            )
+
     def _before(self, door: Door) -> Path:
         folder = self.root / f"before-{door.name.replace(' ', '')}"
         if not folder.is_dir():
             for source in door.holds.values():
+                if source == "many" and not (self.root / source).is_dir():
+                    self._make_many()
                 if source.startswith("before-"):
                     self._before(self.doors[source.split("/")[0].removeprefix("before-")])
             shutil.rmtree(self.place, ignore_errors=True)
