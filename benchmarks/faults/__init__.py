@@ -5,12 +5,3 @@
 file was lost, a half-written one had its name, a traceback was seen, or the command run again without the fault ended
 otherwise than one left alone. Linux only; gcc and unshare (util-linux) are needed for most kinds.
 """
-
-__all__ = ["main"]
-
-
-def main() -> None:
-    """The command."""
-    from benchmarks.faults.__main__ import main as command  # which loads what the commands load
-
-    command()
