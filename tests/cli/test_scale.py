@@ -12,7 +12,7 @@ BLOCKS = re.findall(r"```(\w+)\n(.*?)```", TEXT, flags=re.DOTALL)
 
 
 def test_commands_are_understood():
-    shells = "\n".join(body for kind, body in BLOCKS if kind == "sh").replace("\\\n", " ")
+    shells = "\n".join(body for kind, body in BLOCKS if kind in ("sh", "slurm")).replace("\\\n", " ")
     commands = [shlex.split(found)[1:] for found in re.findall(r"lstsr-predict [^\"\n]*", shells)]
     (pod,) = (body for kind, body in BLOCKS if kind == "yaml")
     commands.append([word.strip() for word in re.search(r"args: \[(.*)\]", pod)[1].split(",")])
