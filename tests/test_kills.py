@@ -109,10 +109,8 @@ def test_half_written_files_are_found(whole):
     assert lines[-1].endswith(f"{wrong} lost or wrong") and (wrong == 0) is whole
 
 
-@pytest.mark.parametrize(
-    "what",
-    ["download", *(pytest.param(what, marks=pytest.mark.slow) for what in ("predict", "build", "train"))],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("what", ["download", "predict", "build", "train"])
 def test_nothing_is_lost(what):
     command = [sys.executable, "-m", "benchmarks.kill_resume", "--what", what, "--kills", "6"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)

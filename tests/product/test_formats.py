@@ -58,7 +58,7 @@ def test_the_same_as_the_cog(granule, format, packed, tmp_path):
 
 
 @pytest.mark.filterwarnings("ignore:Use `@` matmul:PendingDeprecationWarning")  # rioxarray 0.19 with affine 3
-@pytest.mark.parametrize("calibrated", [False, True])
+@pytest.mark.parametrize("calibrated", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_the_spread_says_what_it_is(granule, calibrated, trained, tmp_path):
     predictor = load_predictor(trained)
     calibration = SpreadCalibration(0.3, 2.0) if calibrated else None

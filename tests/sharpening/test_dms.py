@@ -33,6 +33,7 @@ def rmse(fine: jax.Array, truth: np.ndarray) -> float:
     return float(np.sqrt(np.nanmean((np.asarray(fine) - truth) ** 2)))
 
 
+@pytest.mark.slow
 def test_lst_linear_in_ndvi_is_recovered():
     ndvi = smooth(64)
     truth = 315 - 20 * ndvi

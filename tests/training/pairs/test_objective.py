@@ -80,6 +80,7 @@ def test_scores_are_those_of_the_evaluation(pairs_config, pairs_folder, predicto
     assert float(np.sqrt(metrics["mse"])) == pytest.approx(score.values["ours"]["rmse_ub"], rel=1e-3)
 
 
+@pytest.mark.slow
 def test_two_devices_equal_one(predictor, batch):
     one, two = (stepped(predictor, {"pairs": batch}, jax.devices()[:n], steps=3) for n in (1, 2))
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5), one, two)
