@@ -104,7 +104,7 @@ def test_half_written_files_are_found(whole):
     with concurrent.futures.ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as apart:
         survived, kills, at, runs, wrong, lines = apart.submit(campaign_of, whole).result()
     assert survived is whole, lines
-    assert kills == 16 and sum(at.values()) >= 8 and len(at) >= 3
+    assert kills == 16 and sum(at.values()) >= 4 and len(at) >= 3  # about half of them, as random ones come too late
     assert lines[-1].startswith(f"texts: 16 kills of {runs} runs")
     assert lines[-1].endswith(f"{wrong} lost or wrong") and (wrong == 0) is whole
 
