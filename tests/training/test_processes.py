@@ -58,8 +58,11 @@ def run_together(arguments, count=2):
 def test_two_processes_equal_one(alone, request, tmp_path):
     """One epoch, then the others from its checkpoint, by two processes of one device; ``alone`` is one of two.
 
-    ``trained`` has batch normalisation.
+    ``trained`` has batch normalisation. Its statistics of two devices are those of one but for rounding, of which Adam
+    makes steps where a gradient is zero (tests/training/test_devices.py holds them in float64): its parameters may be
+    off by as much as it moves in a run, what it scores may not.
     """
+    close = 1e-5 if alone == "uninterrupted" else 2e-2
     alone = request.getfixturevalue(alone)
     stored = json.loads((alone / "config.json").read_text())
     arguments = ["--granules", stored["data"]["granules"], "--workdir", tmp_path / "w", "--preset", "paper"]
@@ -75,7 +78,7 @@ def test_two_processes_equal_one(alone, request, tmp_path):
         assert codes == [0, 0], errors
         assert "validation RMSE" in errors[0] and "validation RMSE" not in errors[1]
     ours, theirs = (load_predictor(step_directories(w)[-1]).variables for w in (tmp_path / "w", alone))
-    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5), ours, theirs)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=close), ours, theirs)
     for mine, one in zip(rows(tmp_path / "w"), rows(alone), strict=True):
         for name in ("train_rmse_k", "validation_rmse_k", "validation_ilr_rmse_k"):
             assert abs(float(mine[name]) - float(one[name])) < 1e-5
