@@ -84,6 +84,7 @@ def test_report(dataset, tmp_path):
     assert SpreadCalibration(found["floor_k"], found["scale"]).sigma(np.zeros(1))[0] == pytest.approx(found["floor_k"])
 
 
+@pytest.mark.slow
 def test_the_pass_that_scores_finds_the_same_errors_and_spreads(trained, dataset, tmp_path):
     network = load_predictor(trained)
     evaluation = evaluate(["bicubic", network], dataset, reliability=True)

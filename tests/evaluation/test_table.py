@@ -78,7 +78,7 @@ def test_bicubic_conserved_is_bicubic_that_pools_back():
     assert 0.1 < np.abs(fine - upsample(coarse, 4)).max() < 3
 
 
-@pytest.mark.parametrize("conserve", [False, True])
+@pytest.mark.parametrize("conserve", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_the_self_ensembles_row_is_the_network_that_answers_with_it(trained, conserve):
     loaded = load_predictor(trained)
     predictor = dataclasses.replace(loaded, config=dataclasses.replace(loaded.config, conserve_energy=conserve))

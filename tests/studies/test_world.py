@@ -56,6 +56,7 @@ def test_degrees_are_averaged_over_the_same_ground(tmp_path):
     assert slope == pytest.approx(8 / (800 * 0.0006 * 111_320 * np.cos(np.radians(33.76)) / 250), rel=0.02)
 
 
+@pytest.mark.slow
 def test_a_method_that_is_bicubic_has_the_ratio_one(field):
     windows = [(Field("a", "g", field), window) for window in cut_windows(field, 64, 64, most=5)]
     assert len(windows) == 5

@@ -135,6 +135,7 @@ def test_a_run_starts_from_the_weights_of_another_and_remembers_what_that_saw(
     assert not (tmp_path / "leak").exists() and not (tmp_path / "other").exists()
 
 
+@pytest.mark.slow
 def test_pairs_and_patches_are_taken_together(pairs_config, small_config, dataset, tmp_path):
     """A step takes a batch of each; both are scored, and a loss that is not finite names pairs."""
     mixed = changed(
@@ -172,6 +173,7 @@ def fine_folder(tmp_path_factory):
 FINE_GRID = Affine(70.0, 0.0, 500_000.0, 0.0, -70.0, 5_000_000.0)
 
 
+@pytest.mark.slow
 def test_finer_rasters_are_patches_beside_pairs_or_granules(fine_folder, pairs_config, small_config, dataset, tmp_path):
     finer = changed(
         pairs_config,
