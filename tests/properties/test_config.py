@@ -24,10 +24,13 @@ def literal(part, name):
 
 positive, share = st.floats(1e-6, 1e6), st.floats(0, 1)
 guides = st.lists(st.sampled_from(GUIDES), min_size=1, max_size=3).map(",".join) | st.just("none")
+named = literal(ModelConfig, "name")
+networks = st.tuples(named, st.integers(1, 16)).map(  # eight orientations share the width of an equivariant network
+    lambda pair: {"name": pair[0], "width": pair[1] * (8 if pair[0] == "edsr-equivariant" else 5)}
+)
 models = st.builds(
-    ModelConfig,
-    name=literal(ModelConfig, "name"),
-    width=st.integers(1, 128),
+    lambda network, **others: ModelConfig(**network, **others),
+    networks,
     bridge_blocks=st.integers(1, 4),
     guide=guides,
     factor=st.sampled_from([1, 2, 4, 8]),
