@@ -7,8 +7,9 @@ import shutil
 import sys
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from lstsr_jax.errors import InputError
 
@@ -120,20 +121,13 @@ def locked(path: str | Path, doing: str) -> Iterator[None]:
         path: the lock file; its directory is made if needed.
         doing: what the others are waited for, such as "preparing the dataset X".
     """
-    from filelock import FileLock, Timeout  # slow to load, and every command loads this module
 
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(path)
-    try:
-        lock.acquire(blocking=False)
-    except Timeout:
+    def wait(lock: Any) -> None:
         print(f"waiting for another process that is {doing}", file=sys.stderr, flush=True)
         lock.acquire(poll_interval=0.2)
-    try:
+
+    with _holding(Path(path), wait):
         yield
-    finally:
-        lock.release()
 
 
 @contextlib.contextmanager
@@ -147,15 +141,25 @@ def alone(path: str | Path, refusal: str) -> Iterator[None]:
     Raises:
         InputError: if another has the lock.
     """
-    from filelock import FileLock, Timeout
 
-    path = Path(path)
+    def refuse(lock: Any) -> None:
+        raise InputError(refusal)
+
+    with _holding(Path(path), refuse):
+        yield
+
+
+@contextlib.contextmanager
+def _holding(path: Path, when_taken: Callable[[Any], None]) -> Iterator[None]:
+    """A lock file for the time of the block; if another has it, ``when_taken`` gets it or raises."""
+    from filelock import FileLock, Timeout  # slow to load, and every command loads this module
+
     path.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(path)
     try:
         lock.acquire(blocking=False)
-    except Timeout as error:
-        raise InputError(refusal) from error
+    except Timeout:
+        when_taken(lock)
     try:
         yield
     finally:

@@ -31,10 +31,25 @@ def to_text(about: dict[str, Any], serialized: bytes) -> str:
 def describes_a_model(beside: Path) -> bool:
     """Whether a file is the JSON of an exported model."""
     try:
-        about = json.loads(beside.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError, RecursionError):
+        _about(beside)
+    except (OSError, InputError):
         return False
-    return isinstance(about, dict) and about.get("format") == FORMAT
+    return True
+
+
+def _about(beside: Path) -> dict[str, Any]:
+    """What the JSON of an exported model says, of whatever version.
+
+    Raises:
+        InputError: if it is no JSON, or describes no model.
+    """
+    try:
+        about = json.loads(beside.read_text(encoding="utf-8"))
+    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError):
+        raise InputError(f"{beside}: is no JSON; {_COPY_AGAIN}") from None
+    if not isinstance(about, dict) or about.get("format") != FORMAT:
+        raise InputError(f"{beside}: does not describe an exported model; give the file that lstsr-export wrote")
+    return about
 
 
 def read(model: Path) -> tuple[bytes, dict[str, Any]]:
@@ -48,12 +63,7 @@ def read(model: Path) -> tuple[bytes, dict[str, Any]]:
         raise InputError(f"{model}: no such file; give what lstsr-export wrote")
     if not beside.is_file():
         raise InputError(f"{beside}: is missing; copy it from where {model.name} came from")
-    try:
-        about = json.loads(beside.read_text(encoding="utf-8"))
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError):
-        raise InputError(f"{beside}: is no JSON; {_COPY_AGAIN}") from None
-    if not isinstance(about, dict) or about.get("format") != FORMAT:
-        raise InputError(f"{beside}: does not describe an exported model; give the file that lstsr-export wrote")
+    about = _about(beside)
     if about.get("version") != VERSION:
         raise InputError(f"{beside}: is of version {about.get('version')}, this lstsr_jax reads {VERSION}; export anew")
     if about.pop(_CHECKSUM, None) != _sum_of_json(about):
